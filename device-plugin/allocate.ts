@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a slot means, written out: placement + devices + the vendor's edits → limits page, preload list, CDI spec.
+// Pure: nothing is written here.
+
+import { err, ok, type Result } from '../src/core/result.js';
+import type { Vendor } from '../src/vendors/index.js';
+import { encodeLimits, LIMITS } from '../src/wire/limits.js';
+import { SLOT_KIND } from '../src/wire/names.js';
+import { type CdiSpec, type ContainerEdits, lowestVersion, mergeEdits } from './cdi.js';
+import type { NodeDevice, NodeDevices } from './node-device.js';
+import { type BoundSlot, type Owner, slicesOf } from './slot.js';
+import type { VendorEdits } from './vendor-edits.js';
+
+/** In the container. */
+const CONTAINER_FOLDER = '/usr/local/kerf';
+const PRELOAD = '/etc/ld.so.preload';
+/** Tells a process which slot it runs in; carries no limit, a tenant may change it. */
+export const SLOT_ENV = 'KERF_SLOT';
+
+/** The interposer, and the shim that stands for the vendor's library where a program loads it by name. */
+export const LIBRARIES = ['libkerf.so', 'libkerf-nvml.so'] as const;
+
+export interface Places {
+  /** On the node: holds LIBRARIES. */
+  readonly libraryFolder: string;
+  /** On the node: this slot's limits, region and preload. */
+  readonly slotFolder: string;
+}
+
+export interface Allocation {
+  /** 0444, one page: what the container may use. */
+  readonly limits: Uint8Array;
+  /** 0444: what the loader loads first. */
+  readonly preload: string;
+  readonly spec: CdiSpec;
+}
+
+/** The devices of the owner's slices, in the placement's order; an error is one sentence. */
+export function devicesOf(owner: Owner, devices: NodeDevices): Result<readonly NodeDevice[], string> {
+  const found: NodeDevice[] = [];
+  for (const { deviceId } of slicesOf(owner)) {
+    const device = devices.get(deviceId);
+    if (device === undefined) return err(`device ${deviceId} of the placement is not on this node`);
+    if (found.includes(device))
+      return err(`the placement gives container ${owner.container} ${deviceId} twice`);
+    found.push(device);
+  }
+  if (found.length <= LIMITS.devicesMax) return ok(found);
+  return err(
+    `container ${owner.container} has ${found.length} devices, at most ${LIMITS.devicesMax} are served`,
+  );
+}
+
+export interface AllocationQuestion {
+  readonly slot: BoundSlot;
+  readonly vendor: Vendor;
+  readonly vendorEdits: VendorEdits;
+  readonly places: Places;
+}
+
+export function allocate({ slot, vendor, vendorEdits, places }: AllocationQuestion): Allocation {
+  const ids = slicesOf(slot.owner).map(({ deviceId }) => deviceId);
+  const edits = mergeEdits([
+    withoutEnv(vendorEdits.edits, vendor.visibleDevicesEnv),
+    {
+      env: [`${vendor.visibleDevicesEnv}=${ids.join(',')}`, `${SLOT_ENV}=${slot.slot}`],
+      mounts: mountsOf(places),
+    },
+  ]);
+  return {
+    limits: limitsOf(slot),
+    preload: LIBRARIES.map((name) => `${CONTAINER_FOLDER}/${name}\n`).join(''),
+    spec: {
+      cdiVersion: lowestVersion(edits, vendorEdits.declaredVersion ?? '0.5.0'),
+      kind: SLOT_KIND,
+      devices: [{ name: slot.slot, containerEdits: edits }],
+    },
+  };
+}
+
+function limitsOf({ owner }: BoundSlot): Uint8Array {
+  return encodeLimits({
+    epoch: 1,
+    podUid: owner.podUid,
+    namespace: owner.namespace,
+    pod: owner.pod,
+    container: owner.container,
+    devices: slicesOf(owner).map(({ deviceId, memory, cores }) => ({ uuid: deviceId, memory, cores })),
+  });
+}
+
+/** The vendor's own spec may hide all devices from the classic runtime hook; the slot's list stands. */
+function withoutEnv(edits: ContainerEdits, name: string): ContainerEdits {
+  if (edits.env === undefined) return edits;
+  return { ...edits, env: edits.env.filter((entry) => !entry.startsWith(`${name}=`)) };
+}
+
+function mountsOf({ libraryFolder, slotFolder }: Places) {
+  const libraries = LIBRARIES.map((name) =>
+    mount(`${libraryFolder}/${name}`, `${CONTAINER_FOLDER}/${name}`, 'ro'),
+  );
+  return [
+    ...libraries,
+    mount(`${slotFolder}/limits`, `${CONTAINER_FOLDER}/limits`, 'ro'),
+    mount(`${slotFolder}/region`, `${CONTAINER_FOLDER}/region`, 'rw'),
+    mount(`${slotFolder}/preload`, PRELOAD, 'ro'),
+  ];
+}
+
+/** Short: containerd parses every spec of the folder again for each one that comes. */
+function mount(hostPath: string, containerPath: string, access: 'ro' | 'rw') {
+  const options = access === 'ro' ? ['bind', 'ro'] : ['bind', 'rw', 'nosuid', 'nodev'];
+  return { hostPath, containerPath, options };
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Does the library sit in the container's processes? A static or musl program never loads it: it is left alone, and
+// the slot says so. Looked up in /proc, where the runtime's container id stands in each process's cgroup path.
+import { readdir, readFile } from 'node:fs/promises';
+import { LIBRARIES } from './allocate.js';
+
+export type Enforcement = 'pending' | 'enforced' | 'unenforced';
+
+/** Processes of each container id asked for. */
+export async function processesOf(
+  procFolder: string,
+  containerIds: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const found = new Map<string, string[]>();
+  const pids = (await readdir(procFolder)).filter((name) => /^\d+$/.test(name));
+  for (const pid of pids) {
+    const id = containerIn(await textOf(`${procFolder}/${pid}/cgroup`), containerIds);
+    if (id !== null) found.set(id, [...(found.get(id) ?? []), pid]);
+  }
+  return found;
+}
+
+function containerIn(cgroup: string, containerIds: ReadonlySet<string>): string | null {
+  for (const [id] of cgroup.matchAll(/[0-9a-f]{64}/g)) if (containerIds.has(id)) return id;
+  return null;
+}
+
+/** null: nothing to judge by (no process yet, or they ended while we looked). */
+export async function judgeProcesses(
+  procFolder: string,
+  pids: readonly string[],
+): Promise<Exclude<Enforcement, 'pending'> | null> {
+  const maps = await Promise.all(pids.map((pid) => textOf(`${procFolder}/${pid}/maps`)));
+  const alive = maps.filter((text) => text !== '');
+  if (alive.length === 0) return null;
+  return alive.some((text) => text.includes(`/${LIBRARIES[0]}`)) ? 'enforced' : 'unenforced';
+}
+
+/** A process may end at any moment; a kernel thread has no maps. */
+function textOf(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch(() => '');
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which devices there are and how they fare: asked of the driver now and then, told to the cluster on change only.
+import type { Clock } from '../src/adapters/clock.js';
+import type { KubeClient } from '../src/adapters/kubernetes/client.js';
+import type { NodeDevice, NodeDevices } from './node-device.js';
+import { isRecord, parseJson } from '../src/wire/json.js';
+import { inventoryOf } from '../src/wire/names.js';
+import { encodeInventory } from '../src/wire/inventory.js';
+
+/** Asks the driver; throws when it does not answer. May hang for its own time limit, never for ever. */
+export type Probe = () => Promise<readonly NodeDevice[]>;
+
+export interface InventoryParts {
+  readonly probe: Probe;
+  readonly clock: Clock;
+  /** The list is not what it was. */
+  readonly onChange: (devices: readonly NodeDevice[]) => void;
+  readonly onFault: (fault: unknown) => void;
+}
+
+const PROBE_MS = 5_000;
+/** A hang costs the probe's time limit; a second one in a row is no accident. */
+const FAILURES_UNTIL_SICK = 2;
+
+export class Inventory {
+  private known: readonly NodeDevice[] = [];
+  private isKnown = false;
+  private failures = 0;
+  private cancel: () => void = () => {};
+  private isStopped = false;
+
+  constructor(private readonly parts: InventoryParts) {}
+
+  /** Resolves once the driver has answered for the first time; tries for ever. */
+  start(): Promise<void> {
+    return new Promise((resolve) => {
+      const turn = async (): Promise<void> => {
+        await this.look();
+        if (this.isKnown) resolve();
+        if (!this.isStopped) this.cancel = this.parts.clock.after(PROBE_MS, () => void turn());
+      };
+      void turn();
+    });
+  }
+
+  stop(): void {
+    this.isStopped = true;
+    this.cancel();
+  }
+
+  get all(): readonly NodeDevice[] {
+    return this.known;
+  }
+
+  get byId(): NodeDevices {
+    return new Map(this.known.map((device) => [device.id, device]));
+  }
+
+  /** One look at the driver; throws nothing. */
+  async look(): Promise<void> {
+    try {
+      const seen = await this.parts.probe();
+      this.failures = 0;
+      this.isKnown = true;
+      this.take(withMissing(this.known, seen));
+    } catch (fault) {
+      this.failures += 1;
+      this.parts.onFault(fault);
+      if (this.failures < FAILURES_UNTIL_SICK) return;
+      const reason = fault instanceof Error ? fault.message : String(fault);
+      this.take(this.known.map((device) => ({ ...device, isHealthy: false, reason })));
+    }
+  }
+
+  private take(devices: readonly NodeDevice[]): void {
+    if (encodeInventory(devices) === encodeInventory(this.known)) return;
+    this.known = devices;
+    this.parts.onChange(devices);
+  }
+}
+
+/** A device that was there and is not seen any more keeps its place, unhealthy: the ids must not shrink under pods. */
+export function withMissing(
+  known: readonly NodeDevice[],
+  seen: readonly NodeDevice[],
+): readonly NodeDevice[] {
+  const ids = new Set(seen.map(({ id }) => id));
+  const missing = known
+    .filter(({ id }) => !ids.has(id))
+    .map((device) => ({ ...device, isHealthy: false, reason: 'the driver does not see it any more' }));
+  return [...seen, ...missing].sort((a, b) => a.index - b.index || (a.id < b.id ? -1 : 1));
+}
+
+export interface AnnouncerParts {
+  readonly client: Pick<KubeClient, 'send'>;
+  readonly node: string;
+  readonly vendor: string;
+  readonly clock: Clock;
+  readonly onWritten: () => void;
+  readonly onFault: (fault: unknown) => void;
+}
+
+const RETRY_MS = 2_000;
+/** The node object may be made anew without us; looking costs a read and no write. */
+const RECHECK_MS = 300_000;
+
+/** Keeps the node's inventory annotation equal to the last list announced. Reads first, writes only a difference. */
+export class Announcer {
+  private wanted: string | null = null;
+  private running = false;
+  private cancel: () => void = () => {};
+
+  constructor(private readonly parts: AnnouncerParts) {}
+
+  announce(devices: readonly NodeDevice[]): void {
+    this.wanted = encodeInventory(devices);
+    this.check();
+  }
+
+  /** Compares again with what the node object says. */
+  check(): void {
+    this.cancel();
+    if (this.running || this.wanted === null) return;
+    this.running = true;
+    void this.settle(this.wanted).then((nextMs) => {
+      this.running = false;
+      this.cancel = this.parts.clock.after(nextMs, () => this.check());
+    });
+  }
+
+  stop(): void {
+    this.cancel();
+    this.wanted = null;
+  }
+
+  private async settle(text: string): Promise<number> {
+    const { onWritten, onFault } = this.parts;
+    try {
+      if ((await this.read()) !== text) {
+        await this.write(text);
+        onWritten();
+      }
+      return this.wanted === text ? RECHECK_MS : 0;
+    } catch (fault) {
+      onFault(fault);
+      return RETRY_MS;
+    }
+  }
+
+  private async read(): Promise<unknown> {
+    const node = parseJson(await this.parts.client.send({ method: 'GET', path: this.path }));
+    const metadata = isRecord(node) && isRecord(node.metadata) ? node.metadata : {};
+    return isRecord(metadata.annotations) ? metadata.annotations[this.key] : undefined;
+  }
+
+  private async write(text: string): Promise<void> {
+    const body = JSON.stringify({ metadata: { annotations: { [this.key]: text } } });
+    const contentType = 'application/merge-patch+json';
+    await this.parts.client.send({ method: 'PATCH', path: this.path, body, contentType });
+  }
+
+  private get path(): string {
+    return `/api/v1/nodes/${encodeURIComponent(this.parts.node)}`;
+  }
+
+  private get key(): string {
+    return inventoryOf(this.parts.vendor);
+  }
+}

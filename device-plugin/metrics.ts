@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the plugin counts about itself; devices and slices are the monitor's to tell.
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { SlotRow } from './slot-rows.js';
+
+export type PluginMetrics = ReturnType<typeof createMetrics>;
+
+const NAMES = {
+  allocations: ['kerf_plugin_allocations_total', 'Slots given to the kubelet.'],
+  registrations: ['kerf_plugin_registrations_total', 'Times the kubelet took our registration.'],
+  inventoryWrites: ['kerf_plugin_inventory_writes_total', 'Writes of the node annotation.'],
+  changedPlacements: [
+    'kerf_plugin_changed_placements_total',
+    'Placements that were changed after they were honoured, and not obeyed.',
+  ],
+} as const;
+
+/** A registry of its own: two plugins in one test do not share counters. */
+export function createMetrics(rows: () => readonly SlotRow[]) {
+  const registry = new Registry();
+  const counter = ([name, help]: readonly [string, string]) =>
+    new Counter({ name, help, registers: [registry] });
+  const preStarts = new Counter({
+    name: 'kerf_plugin_prestarts_total',
+    help: 'PreStartContainer calls by their answer.',
+    labelNames: ['result'] as const,
+    registers: [registry],
+  });
+  const faults = new Counter({
+    name: 'kerf_plugin_faults_total',
+    help: 'Times something around the plugin did not answer, by what.',
+    labelNames: ['what'] as const,
+    registers: [registry],
+  });
+  const slots = new Gauge({
+    name: 'kerf_plugin_slots',
+    help: 'Slots by what is known of their container.',
+    labelNames: ['state'] as const,
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { pod, enforcement } of rows()) this.inc({ state: pod === null ? 'unbound' : enforcement });
+    },
+  });
+  return {
+    registry,
+    preStarts,
+    preStartSeconds: preStartSeconds(registry),
+    faults,
+    slots,
+    allocations: counter(NAMES.allocations),
+    registrations: counter(NAMES.registrations),
+    inventoryWrites: counter(NAMES.inventoryWrites),
+    changedPlacements: counter(NAMES.changedPlacements),
+  };
+}
+
+function preStartSeconds(registry: Registry): Histogram {
+  return new Histogram({
+    name: 'kerf_plugin_prestart_seconds',
+    help: 'Time a PreStartContainer call took; the kubelet gives it 30 s.',
+    buckets: [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: [registry],
+  });
+}

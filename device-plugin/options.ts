@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+import { resolve } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { VERSION } from '../src/core/version.js';
+import { VENDORS } from '../src/vendors/index.js';
+import type { PageFolders } from './pages.js';
+
+export interface PluginOptions {
+  readonly nodeName: string;
+  readonly kubeconfig?: string;
+  readonly vendor: string;
+  /** YAML file: vendor → resource names, where the cluster calls them otherwise. */
+  readonly resourceNames?: string;
+  readonly kubeletDir: string;
+  readonly stateDir: string;
+  readonly cdiDir: string;
+  readonly vendorCdiDir: readonly string[];
+  readonly criSocket: string;
+  readonly assumeCdi: boolean;
+  readonly libraryDir: string;
+  readonly nvmlLibrary?: string;
+  readonly splits: number;
+  readonly metricsListen: string;
+  readonly procDir: string;
+}
+
+export function foldersOf(options: PluginOptions, slots: string): PageFolders {
+  return { slots, cdi: options.cdiDir, vendorCdi: options.vendorCdiDir, library: options.libraryDir };
+}
+
+const EXAMPLES = `
+Examples:
+  On a node, inside the cluster's DaemonSet (service account, default paths):
+    $ NODE_NAME=$(hostname) node dist/device-plugin.js
+  With a kubeconfig and a driver library of another place:
+    $ node dist/device-plugin.js --node-name n1 --kubeconfig agent.conf \\
+        --nvml-library /run/driver/lib64/libnvml.so --library-dir /opt/kerf/0.1.0
+  What it gave out, and how it fares:
+    $ curl -s http://127.0.0.1:9402/v1/slots
+    $ curl -s http://127.0.0.1:9402/healthz
+
+On disk: <state-dir>/slots/<slot>.json (records), <state-dir>/slots/<slot>/{limits,region,preload},
+         <cdi-dir>/kerf-slot-<slot>.json, <kubelet-dir>/device-plugins/kerf-<vendor>-<8 hex>.sock
+`;
+
+const SPLITS_MAX = 100;
+
+function readSplits(text: string): number {
+  const splits = Number(text);
+  if (Number.isInteger(splits) && splits >= 1 && splits <= SPLITS_MAX) return splits;
+  throw new InvalidArgumentError(`want a whole number from 1 to ${SPLITS_MAX}.`);
+}
+
+function readVendor(text: string): string {
+  const served = VENDORS.filter(({ hasAgent }) => hasAgent);
+  if (served.some(({ name }) => name === text)) return text;
+  throw new InvalidArgumentError(`want one of ${served.map(({ name }) => name).join(', ')}.`);
+}
+
+const collect = (entry: string, before: readonly string[] | undefined): readonly string[] => [
+  ...(before ?? []),
+  entry,
+];
+
+export function readOptions(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): PluginOptions {
+  const options = commandOf()
+    .parse([...argv], { from: 'user' })
+    .opts<PluginOptions>();
+  const nodeName = options.nodeName ?? env.NODE_NAME ?? '';
+  if (nodeName === '')
+    throw new Error('--node-name is missing, and NODE_NAME is not set: say which node this is');
+  const paths = ['kubeletDir', 'stateDir', 'cdiDir', 'libraryDir'] as const;
+  const absolute = Object.fromEntries(paths.map((key) => [key, resolve(options[key])]));
+  return {
+    ...options,
+    ...absolute,
+    nodeName,
+    vendorCdiDir: options.vendorCdiDir ?? ['/etc/cdi', options.cdiDir],
+  };
+}
+
+function commandOf(): Command {
+  return new Command('device-plugin')
+    .description("Kerf's device plugin: gives slots to the kubelet, turns placements into limited containers")
+    .option('--node-name <name>', 'this node (default: the NODE_NAME environment variable)')
+    .option('--kubeconfig <file>', 'how to reach the API server (default: the service account of the pod)')
+    .option('--vendor <name>', 'whose devices', readVendor, VENDORS[0]?.name)
+    .option('--resource-names <file>', 'YAML of the names of extended resources, by vendor')
+    .option('--kubelet-dir <folder>', 'device-plugins/ and pod-resources/ in it', '/var/lib/kubelet')
+    .option('--state-dir <folder>', 'what must survive a restart', '/var/lib/kerf')
+    .option(
+      '--cdi-dir <folder>',
+      'where the runtime looks for CDI specs and slots are written',
+      '/var/run/cdi',
+    )
+    .option(
+      '--vendor-cdi-dir <folder>',
+      "the vendor's own CDI specs; repeatable (default: /etc/cdi and --cdi-dir)",
+      collect,
+    )
+    .option('--cri-socket <path>', 'asked whether CDI is on', '/run/containerd/containerd.sock')
+    .option(
+      '--assume-cdi',
+      'register without asking the runtime: containers start unlimited if CDI is off',
+      false,
+    )
+    .option('--library-dir <folder>', 'holds libkerf.so and libkerf-nvml.so', `/opt/kerf/${VERSION}`)
+    .option('--nvml-library <name>', "the driver's management library")
+    .option('--splits <count>', 'slices a device may carry at once', readSplits, 10)
+    .option('--metrics-listen <address>', '/healthz, /metrics, /v1/slots', '127.0.0.1:9402')
+    .option('--proc-dir <folder>', "the node's /proc", '/proc')
+    .version(VERSION)
+    .addHelpText('after', EXAMPLES);
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes what a slot means: its limits page, region and preload under the state folder, then the CDI spec.
+// The spec comes last: a container can only start once all it mounts is there.
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Vendor } from '../src/vendors/index.js';
+import { emptyRegion } from '../src/wire/region.js';
+import { type Allocation, allocate, devicesOf } from './allocate.js';
+import type { NodeDevices } from './node-device.js';
+import { type FileContent, makeFolder, readIfThere, replaceFile, sweepTemps } from './files.js';
+import type { BoundSlot } from './slot.js';
+import { VendorSpecs } from './vendor-edits.js';
+
+export interface PageFolders {
+  /** Holds <slot>/{limits,region,preload}. */
+  readonly slots: string;
+  readonly cdi: string;
+  readonly vendorCdi: readonly string[];
+  readonly library: string;
+}
+
+const SPEC_PREFIX = 'kerf-slot-';
+
+/** Made once: it is as long as 73 pages. */
+const FRESH_REGION = emptyRegion();
+
+export class Pages {
+  private readonly specs: VendorSpecs;
+
+  constructor(
+    private readonly folders: PageFolders,
+    private readonly vendor: Vendor,
+  ) {
+    this.specs = new VendorSpecs(vendor, folders.vendorCdi);
+  }
+
+  /**
+   * Makes sure the slot's files say what they must; what does already is left alone, for a running container has
+   * it mounted. Throws where a device is gone and no spec stands.
+   */
+  ensure(slot: BoundSlot, devices: NodeDevices): void {
+    const found = devicesOf(slot.owner, devices);
+    if (!found.ok) {
+      // The device fell off the bus: what was written when it was there still holds.
+      if (readIfThere(this.specPath(slot.slot)) !== null) return;
+      throw new Error(found.error);
+    }
+    const slotFolder = join(this.folders.slots, slot.slot);
+    const vendorEdits = this.specs.editsFor(found.value);
+    const places = { libraryFolder: this.folders.library, slotFolder };
+    this.write(slot.slot, allocate({ slot, vendor: this.vendor, vendorEdits, places }));
+  }
+
+  /** As ensure for many, after a start; one that fails does not keep the others from their files. */
+  restore(slots: readonly BoundSlot[], devices: NodeDevices, onFault: (fault: unknown) => void): void {
+    makeFolder(this.folders.cdi);
+    sweepTemps(this.folders.cdi, (name) => name.includes(SPEC_PREFIX));
+    for (const slot of slots) {
+      try {
+        this.ensure(slot, devices);
+      } catch (fault) {
+        onFault(fault);
+      }
+    }
+  }
+
+  private write(slot: string, { limits, preload, spec }: Allocation): void {
+    const folder = join(this.folders.slots, slot);
+    makeFolder(folder);
+    settle({ path: join(folder, 'limits'), content: limits, mode: 0o444 });
+    settle({ path: join(folder, 'preload'), content: preload, mode: 0o444 });
+    if (!existsSync(join(folder, 'region'))) this.clearRegion(slot);
+    makeFolder(this.folders.cdi);
+    settle({
+      path: this.specPath(slot),
+      content: `${JSON.stringify(spec)}\n`,
+      mode: 0o644,
+      isMarkedUnread: true,
+    });
+  }
+
+  /** A container that starts finds nothing charged: whoever ran in this slot before has ended. */
+  clearRegion(slot: string): void {
+    const folder = join(this.folders.slots, slot);
+    makeFolder(folder);
+    const path = join(folder, 'region');
+    // A new file, never the old one emptied: some process may still have that one mapped.
+    replaceFile({ path, content: FRESH_REGION, mode: 0o666 });
+  }
+
+  /** The spec only: without it no container starts with this slot again. */
+  removeSpec(slot: string): void {
+    rmSync(this.specPath(slot), { force: true });
+  }
+
+  /** Of the slot's CDI spec. */
+  specPath(slot: string): string {
+    return join(this.folders.cdi, `${SPEC_PREFIX}${slot}.json`);
+  }
+}
+
+function settle(file: FileContent): void {
+  const there = readIfThere(file.path);
+  if (there !== null && Buffer.compare(there, Buffer.from(file.content)) === 0) return;
+  replaceFile(file);
+}

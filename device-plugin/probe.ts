@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// The driver's answer as devices of this node.
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { NvmlDevice } from '../src/adapters/nvml/contract.js';
+import { nvmlProbe } from '../src/adapters/nvml/probe.js';
+import { BYTES_PER_MIB, mib, WHOLE_DEVICE } from '../src/core/units.js';
+import type { Probe } from './inventory.js';
+import type { NodeDevice } from './node-device.js';
+import type { PluginOptions } from './options.js';
+
+export interface OpenProbe {
+  readonly read: Probe;
+  close(): Promise<void>;
+}
+
+/** Beside the bundle in an image, under native/build in a checkout. */
+function addonPath(): string {
+  const beside = fileURLToPath(new URL('./nvml.node', import.meta.url));
+  const built = fileURLToPath(new URL('../native/build/nvml-addon/Release/nvml.node', import.meta.url));
+  return existsSync(beside) ? beside : built;
+}
+
+export function openProbe(options: Pick<PluginOptions, 'nvmlLibrary' | 'vendor' | 'splits'>): OpenProbe {
+  const probe = nvmlProbe({
+    addonPath: addonPath(),
+    ...(options.nvmlLibrary === undefined ? {} : { library: options.nvmlLibrary }),
+  });
+  return {
+    // A device that cannot even be named is none of ours to offer; one that was known stays, unhealthy.
+    read: async () =>
+      (await probe.devices()).filter(({ uuid }) => uuid !== '').map((device) => deviceOf(device, options)),
+    close: () => probe.close(),
+  };
+}
+
+/** Capacity is rounded down: what is offered is there. */
+export function deviceOf(
+  told: NvmlDevice,
+  { vendor, splits }: { vendor: string; splits: number },
+): NodeDevice {
+  return {
+    id: told.uuid,
+    vendor,
+    index: told.index,
+    minor: told.minor,
+    model: told.name,
+    memory: mib(Math.floor(told.memoryTotalBytes / BYTES_PER_MIB)),
+    cores: WHOLE_DEVICE,
+    splits,
+    numa: told.numaNode,
+    isHealthy: told.error === null,
+    reason: told.error ?? '',
+  };
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rows of /v1/slots (letter: wire/slots), for the monitor, the command line and tests.
+import type { SlotRecord } from '../src/wire/slots.js';
+import { encodeSlots } from '../src/wire/slots.js';
+import type { Enforcement } from './enforcement.js';
+import { isBound, type Slot, slicesOf } from './slot.js';
+
+/** `pod` is null while nobody has started in the slot. */
+export type SlotRow =
+  | SlotRecord
+  | {
+      readonly slot: string;
+      readonly ids: readonly string[];
+      readonly pod: null;
+      readonly enforcement: Enforcement;
+    };
+
+export function rowsOf(
+  slots: readonly Slot[],
+  enforcementOf: (slot: string) => Enforcement,
+): readonly SlotRow[] {
+  return slots.map((slot) => {
+    const enforcement = enforcementOf(slot.slot);
+    if (!isBound(slot)) return { slot: slot.slot, ids: slot.ids, pod: null, enforcement };
+    const { podUid: uid, namespace, pod: name, container, containers } = slot.owner;
+    return {
+      slot: slot.slot,
+      ids: slot.ids,
+      pod: { namespace, name, uid },
+      container,
+      kind: containers.find((entry) => entry.name === container)?.kind ?? 'app',
+      slices: slicesOf(slot.owner),
+      enforcement,
+    };
+  });
+}
+
+/** JSON text of the letter; rows of no pod stand first, readers skip them. */
+export function encodeRows(rows: readonly SlotRow[]): string {
+  const owned = encodeSlots(rows.filter((row): row is SlotRecord => row.pod !== null));
+  const free = rows.filter((row) => row.pod === null).map((row) => JSON.stringify(row));
+  const inside = [...free, owned.slice(1, -1)].filter((part) => part !== '').join(',');
+  return `[${inside}]\n`;
+}

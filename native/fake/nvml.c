@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fake libnvidia-ml: the machine of world.c seen through NVML. A device handle points into the list of visible
+// GPUs. Real NVML can block for ever; so does this one while DIR/hang exists.
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "nvml-abi.h"
+#include "world.h"
+
+#define FAKE_EXPORT __attribute__((visibility("default")))
+#define XID_FALLEN_OFF_BUS 79u
+
+struct nvmlDevice_st {
+  struct fake_gpu gpu;
+};
+
+static struct fake_world world;
+static struct nvmlDevice_st devices[FAKE_GPUS_MAX];
+static uint32_t users; /* nvmlInit calls without nvmlShutdown */
+static pthread_mutex_t init_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void hang_while_told(void) {
+  while (world_hangs()) usleep(20000);
+}
+
+static bool is_device(nvmlDevice_t device) {
+  return device >= devices && device < devices + world.count;
+}
+
+#define CHECK_INIT()                                                                 \
+  do {                                                                               \
+    hang_while_told();                                                               \
+    if (__atomic_load_n(&users, __ATOMIC_ACQUIRE) == 0) return NVML_ERROR_UNINITIALIZED; \
+  } while (0)
+#define CHECK_ARGUMENT(claim)                             \
+  do {                                                    \
+    if (!(claim)) return NVML_ERROR_INVALID_ARGUMENT;     \
+  } while (0)
+#define CHECK_DEVICE(handle)                                                              \
+  do {                                                                                    \
+    CHECK_INIT();                                                                         \
+    CHECK_ARGUMENT(is_device(handle));                                                    \
+    if (world_fault(&(handle)->gpu) == XID_FALLEN_OFF_BUS) return NVML_ERROR_GPU_IS_LOST; \
+  } while (0)
+
+static bool open_once(void) {
+  if (users > 0) return true;
+  if (world.ledger.region == NULL && !world_open(&world)) return false;
+  for (uint32_t i = 0; i < world.count; i++) devices[i].gpu = world.gpus[i];
+  return true;
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlInitWithFlags(unsigned int flags) {
+  (void)flags;
+  hang_while_told();
+  pthread_mutex_lock(&init_lock);
+  bool is_open = open_once();
+  if (is_open) __atomic_fetch_add(&users, 1, __ATOMIC_RELEASE);
+  pthread_mutex_unlock(&init_lock);
+  return is_open ? NVML_SUCCESS : NVML_ERROR_DRIVER_NOT_LOADED;
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlInit_v2(void) { return nvmlInitWithFlags(0); }
+FAKE_EXPORT nvmlReturn_t nvmlInit(void) { return nvmlInitWithFlags(0); }
+
+FAKE_EXPORT nvmlReturn_t nvmlShutdown(void) {
+  CHECK_INIT();
+  __atomic_fetch_sub(&users, 1, __ATOMIC_RELEASE);
+  return NVML_SUCCESS;
+}
+
+static const char *const ERROR_TEXTS[] = {
+    [NVML_SUCCESS] = "Success",
+    [NVML_ERROR_UNINITIALIZED] = "Uninitialized",
+    [NVML_ERROR_INVALID_ARGUMENT] = "Invalid Argument",
+    [NVML_ERROR_NOT_SUPPORTED] = "Not Supported",
+    [NVML_ERROR_NOT_FOUND] = "Not Found",
+    [NVML_ERROR_INSUFFICIENT_SIZE] = "Insufficient Size",
+    [NVML_ERROR_DRIVER_NOT_LOADED] = "Driver Not Loaded",
+    [NVML_ERROR_TIMEOUT] = "Timeout",
+    [NVML_ERROR_GPU_IS_LOST] = "GPU is lost",
+};
+
+FAKE_EXPORT const char *nvmlErrorString(nvmlReturn_t code) {
+  bool is_listed = code >= 0 && code < (nvmlReturn_t)(sizeof(ERROR_TEXTS) / sizeof(ERROR_TEXTS[0]));
+  return is_listed && ERROR_TEXTS[code] != NULL ? ERROR_TEXTS[code] : "Unknown Error";
+}
+
+static nvmlReturn_t put_text(char *out, unsigned int size, const char *text) {
+  CHECK_ARGUMENT(out != NULL);
+  if (strlen(text) + 1 > size) return NVML_ERROR_INSUFFICIENT_SIZE;
+  memcpy(out, text, strlen(text) + 1);
+  return NVML_SUCCESS;
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlSystemGetDriverVersion(char *version, unsigned int size) {
+  CHECK_INIT();
+  return put_text(version, size, world.driver_version);
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlSystemGetNVMLVersion(char *version, unsigned int size) {
+  CHECK_INIT();
+  return put_text(version, size, world.driver_version);
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlSystemGetCudaDriverVersion_v2(int *version) {
+  hang_while_told();
+  CHECK_ARGUMENT(version != NULL);
+  *version = world.cuda_version;
+  return NVML_SUCCESS;
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlSystemGetCudaDriverVersion(int *version) {
+  return nvmlSystemGetCudaDriverVersion_v2(version);
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceGetCount_v2(unsigned int *count) {
+  CHECK_INIT();
+  CHECK_ARGUMENT(count != NULL);
+  *count = world.count;
+  return NVML_SUCCESS;
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceGetCount(unsigned int *count) { return nvmlDeviceGetCount_v2(count); }
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceGetHandleByIndex_v2(unsigned int index, nvmlDevice_t *device) {
+  CHECK_INIT();
+  CHECK_ARGUMENT(device != NULL && index < world.count);
+  if (world_fault(&devices[index].gpu) == XID_FALLEN_OFF_BUS) return NVML_ERROR_GPU_IS_LOST;
+  *device = &devices[index];
+  return NVML_SUCCESS;
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceGetHandleByIndex(unsigned int index, nvmlDevice_t *device) {
+  return nvmlDeviceGetHandleByIndex_v2(index, device);
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceGetHandleByUUID(const char *uuid, nvmlDevice_t *device) {
+  CHECK_INIT();
+  CHECK_ARGUMENT(device != NULL && uuid != NULL);
+  for (uint32_t i = 0; i < world.count; i++)
+    if (strcmp(devices[i].gpu.uuid, uuid) == 0) return nvmlDeviceGetHandleByIndex_v2(i, device);
+  return NVML_ERROR_NOT_FOUND;
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceGetHandleByPciBusId_v2(const char *bus_id, nvmlDevice_t *device) {
+  CHECK_INIT();
+  CHECK_ARGUMENT(device != NULL && bus_id != NULL);
+  for (uint32_t i = 0; i < world.count; i++)
+    if (strcasecmp(devices[i].gpu.pci_bus_id, bus_id) == 0) return nvmlDeviceGetHandleByIndex_v2(i, device);
+  return NVML_ERROR_NOT_FOUND;
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceGetIndex(nvmlDevice_t device, unsigned int *index) {
+  CHECK_DEVICE(device);
+  CHECK_ARGUMENT(index != NULL);
+  *index = (unsigned int)(device - devices);
+  return NVML_SUCCESS;
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceGetUUID(nvmlDevice_t device, char *uuid, unsigned int size) {
+  CHECK_DEVICE(device);
+  return put_text(uuid, size, device->gpu.uuid);
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceGetName(nvmlDevice_t device, char *name, unsigned int size) {
+  CHECK_DEVICE(device);
+  return put_text(name, size, device->gpu.model);
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceGetMinorNumber(nvmlDevice_t device, unsigned int *minor) {
+  CHECK_DEVICE(device);
+  CHECK_ARGUMENT(minor != NULL);
+  *minor = device->gpu.minor;
+  return NVML_SUCCESS;
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, struct nvml_pci *pci) {
+  CHECK_DEVICE(device);
+  CHECK_ARGUMENT(pci != NULL);
+  memset(pci, 0, sizeof(*pci));
+  sscanf(device->gpu.pci_bus_id, "%x:%x:%x", &pci->domain, &pci->bus, &pci->device);
+  pci->pci_device_id = device->gpu.pci_device_id;
+  snprintf(pci->bus_id, sizeof(pci->bus_id), "%08X:%02X:%02X.0", pci->domain, pci->bus, pci->device);
+  snprintf(pci->bus_id_legacy, sizeof(pci->bus_id_legacy), "%04X:%02X:%02X.0", pci->domain & 0xffffu, pci->bus & 0xffu,
+           pci->device & 0xffu);
+  return NVML_SUCCESS;
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceGetCudaComputeCapability(nvmlDevice_t device, int *major, int *minor) {
+  CHECK_DEVICE(device);
+  CHECK_ARGUMENT(major != NULL && minor != NULL);
+  *major = (int)device->gpu.cc_major;
+  *minor = (int)device->gpu.cc_minor;
+  return NVML_SUCCESS;
+}
+
+/* ---- memory, processes, use ---- */
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, struct nvml_memory *memory) {
+  CHECK_DEVICE(device);
+  CHECK_ARGUMENT(memory != NULL);
+  memory->total = device->gpu.memory_bytes;
+  memory->used = world_used(&world, device->gpu.index);
+  memory->free = memory->used < memory->total ? memory->total - memory->used : 0;
+  return NVML_SUCCESS;
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, struct nvml_memory_v2 *memory) {
+  struct nvml_memory plain = {0};
+  CHECK_DEVICE(device);
+  CHECK_ARGUMENT(memory != NULL);
+  if (memory->version != NVML_MEMORY_V2) return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
+  nvmlReturn_t result = nvmlDeviceGetMemoryInfo(device, &plain);
+  memory->total = plain.total;
+  memory->free = plain.free;
+  memory->used = plain.used;
+  memory->reserved = 0;
+  return result;
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, struct nvml_utilization *rates) {
+  CHECK_DEVICE(device);
+  CHECK_ARGUMENT(rates != NULL);
+  *rates = (struct nvml_utilization){0, 0};
+  return NVML_SUCCESS;
+}
+
+/* Rows of all processes that hold memory; `found` counts them even where the room is too small. */
+static uint32_t list_processes(const struct fake_gpu *gpu, struct nvml_process *rows, uint32_t room) {
+  uint32_t found = 0;
+  for (uint32_t i = 0; i < REGION_SLOTS; i++) {
+    const struct region_slot *slot = &world.ledger.region->slots[i];
+    uint64_t bytes = slot->pid != 0 ? ledger_slot_bytes(slot, gpu->index) : 0;
+    uint32_t pid = bytes > 0 ? world_owner(&world, i) : 0;
+    if (pid == 0) continue;
+    if (found < room) rows[found] = (struct nvml_process){pid, bytes, NVML_NO_INSTANCE, NVML_NO_INSTANCE};
+    found++;
+  }
+  return found;
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t device, unsigned int *count,
+                                                                 struct nvml_process *rows) {
+  CHECK_DEVICE(device);
+  CHECK_ARGUMENT(count != NULL && (rows != NULL || *count == 0));
+  uint32_t room = *count;
+  *count = list_processes(&device->gpu, rows, room);
+  return *count > room ? NVML_ERROR_INSUFFICIENT_SIZE : NVML_SUCCESS;
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v2(nvmlDevice_t device, unsigned int *count,
+                                                                 struct nvml_process *rows) {
+  return nvmlDeviceGetComputeRunningProcesses_v3(device, count, rows);
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceGetGraphicsRunningProcesses_v3(nvmlDevice_t device, unsigned int *count,
+                                                                  struct nvml_process *rows) {
+  (void)rows;
+  CHECK_DEVICE(device);
+  CHECK_ARGUMENT(count != NULL);
+  *count = 0;
+  return NVML_SUCCESS;
+}
+
+/* ---- topology ---- */
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceGetMemoryAffinity(nvmlDevice_t device, unsigned int size, unsigned long *set, unsigned int scope) {
+  CHECK_DEVICE(device);
+  CHECK_ARGUMENT(set != NULL && size > 0 && scope <= 1);
+  if (device->gpu.numa_node < 0) return NVML_ERROR_NOT_SUPPORTED;
+  memset(set, 0, size * sizeof(*set));
+  uint32_t node = (uint32_t)device->gpu.numa_node;
+  if (node / 64 >= size) return NVML_ERROR_INSUFFICIENT_SIZE;
+  set[node / 64] = 1ul << (node % 64);
+  return NVML_SUCCESS;
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceGetTopologyCommonAncestor(nvmlDevice_t a, nvmlDevice_t b, unsigned int *level) {
+  CHECK_DEVICE(a);
+  CHECK_DEVICE(b);
+  CHECK_ARGUMENT(level != NULL);
+  if (a == b) *level = NVML_TOPOLOGY_INTERNAL;
+  else *level = a->gpu.numa_node == b->gpu.numa_node ? NVML_TOPOLOGY_NODE : NVML_TOPOLOGY_SYSTEM;
+  return NVML_SUCCESS;
+}
+
+/* ---- events: an Xid is what DIR/faults marks a device with ---- */
+
+struct nvmlEventSet_st {
+  uint32_t watched[FAKE_GPUS_MAX]; /* 0 no, 1 watched, 2 told already */
+  bool is_used;
+};
+
+static struct nvmlEventSet_st sets[16];
+
+FAKE_EXPORT nvmlReturn_t nvmlEventSetCreate(nvmlEventSet_t *set) {
+  CHECK_INIT();
+  CHECK_ARGUMENT(set != NULL);
+  for (uint32_t i = 0; i < 16; i++) {
+    if (__atomic_exchange_n(&sets[i].is_used, true, __ATOMIC_SEQ_CST)) continue;
+    memset(sets[i].watched, 0, sizeof(sets[i].watched));
+    *set = &sets[i];
+    return NVML_SUCCESS;
+  }
+  return NVML_ERROR_UNKNOWN;
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlEventSetFree(nvmlEventSet_t set) {
+  CHECK_INIT();
+  CHECK_ARGUMENT(set >= sets && set < sets + 16);
+  set->is_used = false;
+  return NVML_SUCCESS;
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceGetSupportedEventTypes(nvmlDevice_t device, unsigned long long *types) {
+  CHECK_DEVICE(device);
+  CHECK_ARGUMENT(types != NULL);
+  *types = NVML_EVENT_XID;
+  return NVML_SUCCESS;
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceRegisterEvents(nvmlDevice_t device, unsigned long long types, nvmlEventSet_t set) {
+  CHECK_INIT();
+  CHECK_ARGUMENT(is_device(device) && set >= sets && set < sets + 16);
+  if ((types & ~NVML_EVENT_XID) != 0) return NVML_ERROR_NOT_SUPPORTED;
+  set->watched[device - devices] = 1;
+  return NVML_SUCCESS;
+}
+
+static bool next_event(nvmlEventSet_t set, struct nvml_event *event) {
+  for (uint32_t i = 0; i < world.count; i++) {
+    uint32_t xid = set->watched[i] != 0 ? world_fault(&devices[i].gpu) : 0;
+    if (xid == 0 && set->watched[i] == 2) set->watched[i] = 1;
+    if (xid == 0 || set->watched[i] != 1) continue;
+    set->watched[i] = 2;
+    *event = (struct nvml_event){&devices[i], NVML_EVENT_XID, xid, NVML_NO_INSTANCE, NVML_NO_INSTANCE};
+    return true;
+  }
+  return false;
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlEventSetWait_v2(nvmlEventSet_t set, struct nvml_event *event, unsigned int timeout_ms) {
+  CHECK_INIT();
+  CHECK_ARGUMENT(event != NULL && set >= sets && set < sets + 16);
+  for (unsigned int waited_ms = 0;; waited_ms += 20) {
+    if (next_event(set, event)) return NVML_SUCCESS;
+    if (waited_ms >= timeout_ms) return NVML_ERROR_TIMEOUT;
+    usleep(20000);
+  }
+}

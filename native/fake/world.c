@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
+#include "world.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DEFAULT_DIR "/run/kerf-fake"
+#define PATH_BYTES 512
+/* Record locks beyond the file's end say who lives: byte SLOT_LOCKS + i belongs to the owner of slot i. The
+ * kernel drops them at death, shows them across pid namespaces, and tells the owner's pid as the asker sees it. */
+#define SLOT_LOCKS ((off_t)REGION_BYTES)
+#define REAPER_LOCK (SLOT_LOCKS + REGION_SLOTS)
+
+static int state_fd = -1;
+static uint32_t reaper_busy;
+
+static void path_of(char *path, const char *name) {
+  const char *dir = getenv("KERF_FAKE_DIR");
+  snprintf(path, PATH_BYTES, "%s/%s", dir != NULL ? dir : DEFAULT_DIR, name);
+}
+
+static bool has_device_node(uint32_t minor) {
+  char path[PATH_BYTES];
+  const char *dev = getenv("KERF_FAKE_DEV_DIR");
+  const char *dir = getenv("KERF_FAKE_DIR");
+  if (dev != NULL)
+    snprintf(path, sizeof(path), "%s/nvidia%u", dev, minor);
+  else if (dir != NULL)
+    snprintf(path, sizeof(path), "%s/dev/nvidia%u", dir, minor);
+  else
+    snprintf(path, sizeof(path), "/dev/nvidia%u", minor);
+  return access(path, F_OK) == 0;
+}
+
+/* ---- DIR/gpus ---- */
+
+static void read_text(char *out, size_t size, const char *value) { snprintf(out, size, "%s", value); }
+
+static bool read_gpu_text(struct fake_gpu *gpu, const char *key, const char *value) {
+  if (strcmp(key, "uuid") == 0) read_text(gpu->uuid, sizeof(gpu->uuid), value);
+  else if (strcmp(key, "model") == 0) read_text(gpu->model, sizeof(gpu->model), value);
+  else if (strcmp(key, "pci_bus_id") == 0) read_text(gpu->pci_bus_id, sizeof(gpu->pci_bus_id), value);
+  else if (strcmp(key, "compute_capability") == 0) return sscanf(value, "%u.%u", &gpu->cc_major, &gpu->cc_minor) == 2;
+  else return false;
+  return true;
+}
+
+static void read_gpu_number(struct fake_gpu *gpu, const char *key, long long value) {
+  if (strcmp(key, "minor") == 0) gpu->minor = (uint32_t)value;
+  if (strcmp(key, "memory_mib") == 0) gpu->memory_bytes = (uint64_t)value << 20;
+  if (strcmp(key, "context_mib") == 0) gpu->context_bytes = (uint64_t)value << 20;
+  if (strcmp(key, "sm_count") == 0) gpu->sm_count = (uint32_t)value;
+  if (strcmp(key, "max_threads_per_sm") == 0) gpu->max_threads_per_sm = (uint32_t)value;
+  if (strcmp(key, "pci_device_id") == 0) gpu->pci_device_id = (uint32_t)value;
+  if (strcmp(key, "numa_node") == 0) gpu->numa_node = (int32_t)value;
+}
+
+static void read_pair(struct fake_world *world, const char *key, const char *value) {
+  if (world->all_count > 0) {
+    struct fake_gpu *gpu = &world->all[world->all_count - 1];
+    if (!read_gpu_text(gpu, key, value)) read_gpu_number(gpu, key, strtoll(value, NULL, 0));
+    return;
+  }
+  if (strcmp(key, "driver_version") == 0) read_text(world->driver_version, sizeof(world->driver_version), value);
+  if (strcmp(key, "cuda_version") == 0) world->cuda_version = atoi(value);
+}
+
+static void read_line(struct fake_world *world, char *line) {
+  line[strcspn(line, "\r\n")] = '\0';
+  if (strcmp(line, "[gpu]") == 0 && world->all_count < FAKE_GPUS_MAX) {
+    struct fake_gpu *gpu = &world->all[world->all_count];
+    *gpu = (struct fake_gpu){.index = world->all_count, .minor = world->all_count, .numa_node = -1};
+    world->all_count++;
+    return;
+  }
+  char *equals = strchr(line, '=');
+  if (line[0] == '#' || equals == NULL) return;
+  *equals = '\0';
+  read_pair(world, line, equals + 1);
+}
+
+static bool read_gpus(struct fake_world *world) {
+  char path[PATH_BYTES];
+  char line[PATH_BYTES];
+  path_of(path, "gpus");
+  FILE *file = fopen(path, "re");
+  if (file == NULL) return false;
+  while (fgets(line, sizeof(line), file) != NULL) read_line(world, line);
+  fclose(file);
+  for (uint32_t i = 0; i < world->all_count; i++)
+    if (has_device_node(world->all[i].minor)) world->gpus[world->count++] = world->all[i];
+  return true;
+}
+
+/* ---- DIR/state ---- */
+
+static struct flock lock_at(off_t at, short type) {
+  return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = 1};
+}
+
+static bool try_record_lock(off_t at) {
+  struct flock lock = lock_at(at, F_WRLCK);
+  return fcntl(state_fd, F_SETLK, &lock) == 0;
+}
+
+static void drop_record_lock(off_t at) {
+  struct flock lock = lock_at(at, F_UNLCK);
+  fcntl(state_fd, F_SETLK, &lock);
+}
+
+/* Pid that holds the slot's lock, 0 for nobody. A process does not see its own locks, so it is told by pid. */
+static uint32_t holder_of(uint32_t index, const struct region_slot *slot) {
+  struct flock lock = lock_at(SLOT_LOCKS + index, F_WRLCK);
+  if (fcntl(state_fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
+    return lock.l_pid > 0 ? (uint32_t)lock.l_pid : UINT32_MAX;
+  bool is_own = slot->pid == (uint32_t)getpid() && slot->start_ticks == ledger_start_ticks(slot->pid);
+  return is_own ? slot->pid : 0;
+}
+
+static bool slot_is_dead(void *context, uint32_t index, const struct region_slot *slot) {
+  (void)context;
+  return holder_of(index, slot) == 0;
+}
+
+static bool slot_hold(void *context, uint32_t index) {
+  (void)context;
+  return try_record_lock(SLOT_LOCKS + index);
+}
+
+static void slot_drop(void *context, uint32_t index) {
+  (void)context;
+  drop_record_lock(SLOT_LOCKS + index);
+}
+
+static bool reaper_try_lock(void *context, struct region *region) {
+  (void)context, (void)region;
+  if (__atomic_exchange_n(&reaper_busy, 1u, __ATOMIC_ACQUIRE) != 0) return false;
+  if (try_record_lock(REAPER_LOCK)) return true;
+  __atomic_store_n(&reaper_busy, 0u, __ATOMIC_RELEASE);
+  return false;
+}
+
+static void reaper_unlock(void *context, struct region *region) {
+  (void)context, (void)region;
+  drop_record_lock(REAPER_LOCK);
+  __atomic_store_n(&reaper_busy, 0u, __ATOMIC_RELEASE);
+}
+
+static const struct ledger_liveness BY_RECORD_LOCK = {
+    NULL, slot_is_dead, slot_hold, slot_drop, reaper_try_lock, reaper_unlock,
+};
+
+/* The descriptor stays open for the life of the process: closing any descriptor of the file drops the locks. */
+static bool open_state(struct fake_world *world) {
+  char path[PATH_BYTES];
+  struct stat stat;
+  path_of(path, "state");
+  state_fd = open(path, O_RDWR | O_CLOEXEC);
+  if (state_fd < 0 || fstat(state_fd, &stat) != 0 || stat.st_size != REGION_BYTES) return false;
+  void *bytes = mmap(NULL, REGION_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, state_fd, 0);
+  if (bytes == MAP_FAILED) return false;
+  world->ledger = (struct ledger){.region = bytes, .liveness = &BY_RECORD_LOCK};
+  return ledger_is_region(bytes);
+}
+
+bool world_open(struct fake_world *world) {
+  memset(world, 0, sizeof(*world));
+  return read_gpus(world) && open_state(world);
+}
+
+bool world_join(struct fake_world *world) {
+  uint32_t pid = (uint32_t)getpid();
+  return ledger_attach(&world->ledger, pid, ledger_start_ticks(pid));
+}
+
+bool world_charge(struct fake_world *world, uint32_t gpu, uint64_t bytes, uint32_t memory_class) {
+  struct ledger_charge charge = {gpu, memory_class, bytes};
+  return ledger_reserve(&world->ledger, charge, world->all[gpu].memory_bytes) == LEDGER_OK;
+}
+
+void world_refund(struct fake_world *world, uint32_t gpu, uint64_t bytes, uint32_t memory_class) {
+  ledger_refund(&world->ledger, (struct ledger_charge){gpu, memory_class, bytes});
+}
+
+uint64_t world_used(const struct fake_world *world, uint32_t gpu) {
+  return ledger_living(world->ledger.region, gpu, &BY_RECORD_LOCK);
+}
+
+uint32_t world_owner(const struct fake_world *world, uint32_t slot) {
+  return holder_of(slot, &world->ledger.region->slots[slot]);
+}
+
+/* ---- switches ---- */
+
+uint32_t world_fault(const struct fake_gpu *gpu) {
+  char path[PATH_BYTES];
+  char uuid[FAKE_TEXT_BYTES];
+  unsigned int xid = 0;
+  path_of(path, "faults");
+  FILE *file = fopen(path, "re");
+  if (file == NULL) return 0;
+  bool is_marked = false;
+  while (!is_marked && fscanf(file, "%95s %u", uuid, &xid) == 2) is_marked = strcmp(uuid, gpu->uuid) == 0;
+  fclose(file);
+  return is_marked ? xid : 0;
+}
+
+bool world_hangs(void) {
+  char path[PATH_BYTES];
+  path_of(path, "hang");
+  return access(path, F_OK) == 0;
+}

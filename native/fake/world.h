@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// What both fake libraries know of the machine: its GPUs, and the memory every process holds on them.
+//
+//   DIR/gpus     the machine's GPUs as text (written by kerf-fake-gpus)
+//   DIR/state    one shared file of struct region: every process of the machine has a slot in it
+//   DIR/faults   optional: "<uuid> <xid>" a line; such a device is lost
+//   DIR/hang     optional: while it exists, NVML calls never return
+//
+// DIR is $KERF_FAKE_DIR, else /run/kerf-fake. A GPU is there for a process if its device node is: in
+// $KERF_FAKE_DEV_DIR, else $KERF_FAKE_DIR/dev, else /dev — as a container sees only the nodes it was given.
+#ifndef KERF_FAKE_WORLD_H
+#define KERF_FAKE_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ledger.h"
+
+#define FAKE_GPUS_MAX KERF_DEVICES_MAX
+#define FAKE_TEXT_BYTES 96
+
+struct fake_gpu {
+  uint32_t index; /* in DIR/gpus and in the state */
+  uint32_t minor;
+  char uuid[FAKE_TEXT_BYTES];
+  char model[FAKE_TEXT_BYTES];
+  char pci_bus_id[32];
+  uint64_t memory_bytes;
+  uint64_t context_bytes;
+  uint32_t sm_count;
+  uint32_t max_threads_per_sm;
+  uint32_t cc_major;
+  uint32_t cc_minor;
+  uint32_t pci_device_id;
+  int32_t numa_node; /* -1 where there is none */
+};
+
+struct fake_world {
+  struct fake_gpu all[FAKE_GPUS_MAX];
+  uint32_t all_count;
+  struct fake_gpu gpus[FAKE_GPUS_MAX]; /* those whose device node this process has */
+  uint32_t count;
+  char driver_version[32];
+  int cuda_version;
+  struct ledger ledger;
+};
+
+/* Reads the machine; false where there is none. Once a process. */
+bool world_open(struct fake_world *world);
+/* Takes a slot in the state, so that memory can be charged. */
+bool world_join(struct fake_world *world);
+bool world_charge(struct fake_world *world, uint32_t gpu, uint64_t bytes, uint32_t memory_class);
+void world_refund(struct fake_world *world, uint32_t gpu, uint64_t bytes, uint32_t memory_class);
+/* Bytes held on the GPU by living processes. */
+uint64_t world_used(const struct fake_world *world, uint32_t gpu);
+/* Pid of a slot's owner as this process's namespace sees it; 0 where the owner is dead. */
+uint32_t world_owner(const struct fake_world *world, uint32_t slot);
+/* The Xid a device is marked with in DIR/faults; 0 where it is healthy. */
+uint32_t world_fault(const struct fake_gpu *gpu);
+bool world_hangs(void);
+
+#endif

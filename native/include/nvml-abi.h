@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// The part of NVML's ABI that we touch: types, codes and layouts, as facts, in our own words.
+#ifndef KERF_NVML_ABI_H
+#define KERF_NVML_ABI_H
+
+#include <stdint.h>
+
+typedef int nvmlReturn_t;
+typedef struct nvmlDevice_st *nvmlDevice_t;
+typedef struct nvmlEventSet_st *nvmlEventSet_t;
+
+enum {
+  NVML_SUCCESS = 0,
+  NVML_ERROR_UNINITIALIZED = 1,
+  NVML_ERROR_INVALID_ARGUMENT = 2,
+  NVML_ERROR_NOT_SUPPORTED = 3,
+  NVML_ERROR_NOT_FOUND = 6,
+  NVML_ERROR_INSUFFICIENT_SIZE = 7,
+  NVML_ERROR_DRIVER_NOT_LOADED = 9,
+  NVML_ERROR_TIMEOUT = 10,
+  NVML_ERROR_LIBRARY_NOT_FOUND = 12,
+  NVML_ERROR_FUNCTION_NOT_FOUND = 13,
+  NVML_ERROR_GPU_IS_LOST = 15,
+  NVML_ERROR_ARGUMENT_VERSION_MISMATCH = 25,
+  NVML_ERROR_UNKNOWN = 999,
+};
+
+#define NVML_NO_INSTANCE 0xffffffffu
+#define NVML_EVENT_XID 0x8ull
+
+struct nvml_memory {
+  unsigned long long total;
+  unsigned long long free;
+  unsigned long long used;
+};
+
+struct nvml_memory_v2 {
+  unsigned int version; /* size | 2 << 24 */
+  unsigned long long total;
+  unsigned long long reserved;
+  unsigned long long free;
+  unsigned long long used;
+};
+
+#define NVML_MEMORY_V2 ((unsigned int)(sizeof(struct nvml_memory_v2) | (2u << 24)))
+
+struct nvml_process_v1 {
+  unsigned int pid;
+  unsigned long long used_bytes;
+};
+
+/* Both _v2 and _v3 lists use this row. */
+struct nvml_process {
+  unsigned int pid;
+  unsigned long long used_bytes;
+  unsigned int gpu_instance;
+  unsigned int compute_instance;
+};
+
+struct nvml_utilization {
+  unsigned int gpu;
+  unsigned int memory;
+};
+
+struct nvml_pci {
+  char bus_id_legacy[16];
+  unsigned int domain;
+  unsigned int bus;
+  unsigned int device;
+  unsigned int pci_device_id;
+  unsigned int pci_subsystem_id;
+  char bus_id[32];
+};
+
+struct nvml_event {
+  nvmlDevice_t device;
+  unsigned long long type;
+  unsigned long long data;
+  unsigned int gpu_instance;
+  unsigned int compute_instance;
+};
+
+/* Levels of nvmlDeviceGetTopologyCommonAncestor. */
+enum { NVML_TOPOLOGY_INTERNAL = 0, NVML_TOPOLOGY_SINGLE = 10, NVML_TOPOLOGY_NODE = 40, NVML_TOPOLOGY_SYSTEM = 50 };
+
+#endif

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// The container's account as hooks see it: which device, how much is left, who owns which pointer.
+//
+//   charge   account_charge_* → the driver's call → account_settle (keeps the pointer, or refunds on failure)
+//   free     account_take → the driver's call → account_drop, or account_keep where the call failed
+//
+// A pointer leaves the map before it is freed: once freed, another thread may get the same address back.
+#ifndef KERF_ACCOUNT_H
+#define KERF_ACCOUNT_H
+
+#include "cuda-abi.h"
+#include "ledger.h"
+#include "ptrmap.h"
+
+struct account_charge {
+  struct ledger_charge ledger;
+  uint64_t owner; /* context */
+  bool is_free_of_charge;
+};
+
+/* May this process use devices at all? NO_DEVICE where its limits or its region cannot be read. */
+CUresult account_check(void);
+/* Index on the limits page; -1 where the device was not granted. */
+int account_index(CUdevice device);
+/* Known not to be granted; a device the driver cannot name is its own to refuse. */
+bool account_is_stranger(CUdevice device);
+/* The slice's size; false where the device was not granted. */
+bool account_limit(CUdevice device, uint64_t *limit_bytes);
+/* Bytes all living processes of the container hold on the device. */
+uint64_t account_used(CUdevice device);
+
+/* OUT_OF_MEMORY where it does not fit, NO_DEVICE where limits cannot be read. */
+CUresult account_charge_device(struct account_charge *charge, CUdevice device, uint64_t bytes);
+/* The device of the current context. */
+CUresult account_charge_current(struct account_charge *charge, uint64_t bytes, uint32_t memory_class);
+/* The device of the stream's context. */
+CUresult account_charge_stream(struct account_charge *charge, CUstream stream, uint64_t bytes);
+/* After the driver's call: remembers `key`, or gives the charge back. Returns `result`. */
+CUresult account_settle(const struct account_charge *charge, CUresult result, uint64_t key, uint8_t kind);
+
+bool account_take(uint64_t key, uint8_t kind, struct ptrmap_entry *entry);
+void account_keep(const struct ptrmap_entry *entry);
+void account_drop(const struct ptrmap_entry *entry);
+/* Whatever else is to be remembered: pools, mappings, references. */
+struct ptrmap *account_map(void);
+/* The context is gone and its memory with it. */
+void account_drop_context(CUcontext context);
+/* The same for one about to be destroyed: as soon as the driver has, another thread may make one of that address, and
+ * what it allocates must not be taken for the old one's. Leave first; then drop, or come back where it failed. */
+uint64_t account_leave_context(CUcontext context);
+void account_drop_left(uint64_t left);
+void account_come_back(uint64_t left, CUcontext context);
+/* Rounds as the driver's allocator does; a size that cannot be real stays as it is and is refused. */
+uint64_t account_round(uint64_t bytes);
+
+#endif

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// The real library behind a shim: found by absolute path, opened at the first call into it and never before.
+#ifndef KERF_DRIVER_H
+#define KERF_DRIVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifndef KERF_PREFIX
+/* Where the slot mounts us. Fixed at build time: a tenant's environment must not move it. */
+#define KERF_PREFIX "/usr/local/kerf"
+#endif
+
+/* Each shim says which library it stands for and what a call answers where that library is not there. */
+extern const char *const driver_soname;
+extern const char *const driver_own_path;
+extern const int driver_absent_code;
+extern const int driver_missing_code;
+
+bool driver_is_present(void);
+/* Address in the real library; NULL where it lacks the name or is absent. */
+void *driver_symbol(const char *name);
+/* The same, but a function that returns the right error code instead of NULL. */
+void *driver_function(const char *name);
+
+/* dlopen and dlsym of the C library; NULL where it has none loaded (glibc before 2.34 without libdl). */
+typedef void *(*loader_open_fn)(const char *name, int mode);
+loader_open_fn loader_open(void);
+void *loader_symbol(void *library, const char *name);
+
+#endif

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
+#include "ledger.h"
+
+#include <sched.h>
+#include <string.h>
+
+/* A recount of 256 slots takes microseconds; between busy neighbours it needs several goes. */
+#define RECOUNT_TRIES 2000u
+/* Somebody else is reaping: worth a short wait, because what he frees may be what we lack. */
+#define REAPER_TRIES 200u
+
+static uint64_t load(const uint64_t *at) { return __atomic_load_n(at, __ATOMIC_SEQ_CST); }
+static void add(uint64_t *at, uint64_t value) { __atomic_fetch_add(at, value, __ATOMIC_SEQ_CST); }
+
+static bool swap(uint64_t *at, uint64_t *expected, uint64_t next) {
+  return __atomic_compare_exchange_n(at, expected, next, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+/* The word after `word` with other bytes: the change counter wraps in the top 16 bits. */
+static uint64_t next_word(uint64_t word, uint64_t bytes) {
+  return ((word & ~REGION_USED_MASK) + REGION_TAG_ONE) | (bytes & REGION_USED_MASK);
+}
+
+bool ledger_is_region(const struct region *region) {
+  return region->magic == REGION_MAGIC && region->version == REGION_VERSION &&
+         region->size_bytes == REGION_BYTES && region->slot_count == REGION_SLOTS &&
+         region->device_count == KERF_DEVICES_MAX && region->class_count == REGION_CLASSES;
+}
+
+void ledger_format(struct region *region) {
+  region->version = REGION_VERSION;
+  region->size_bytes = REGION_BYTES;
+  region->slot_count = REGION_SLOTS;
+  region->device_count = KERF_DEVICES_MAX;
+  region->class_count = REGION_CLASSES;
+  __atomic_store_n(&region->magic, REGION_MAGIC, __ATOMIC_RELEASE);
+}
+
+uint64_t ledger_used(const struct region *region, uint32_t device) {
+  return load(&region->devices[device].used_word) & REGION_USED_MASK;
+}
+
+uint64_t ledger_slot_bytes(const struct region_slot *slot, uint32_t device) {
+  uint64_t bytes = 0;
+  for (uint32_t i = 0; i < REGION_CLASSES; i++) bytes += load(&slot->used[device][i]);
+  return bytes;
+}
+
+static bool slot_is_taken(const struct region_slot *slot) {
+  return __atomic_load_n(&slot->pid, __ATOMIC_SEQ_CST) != 0;
+}
+
+uint64_t ledger_living(const struct region *region, uint32_t device, const struct ledger_liveness *liveness) {
+  uint64_t bytes = 0;
+  for (uint32_t i = 0; i < REGION_SLOTS; i++) {
+    const struct region_slot *slot = &region->slots[i];
+    if (!slot_is_taken(slot) || slot->state == REGION_SLOT_REAPING) continue;
+    uint64_t own = ledger_slot_bytes(slot, device);
+    if (own != 0 && !liveness->is_dead(liveness->context, i, slot)) bytes += own;
+  }
+  return bytes;
+}
+
+/* ---- reserve and refund ---- */
+
+static void raise_peak(struct region_device *device, uint64_t bytes) {
+  uint64_t peak = load(&device->peak_bytes);
+  while (bytes > peak && !swap(&device->peak_bytes, &peak, bytes)) {
+  }
+}
+
+static bool reserve_once(struct ledger *ledger, const struct ledger_charge *charge, uint64_t limit_bytes) {
+  struct region_device *device = &ledger->region->devices[charge->device];
+  add(&ledger->slot->inflight, 1);
+  uint64_t word = load(&device->used_word);
+  uint64_t used;
+  do {
+    used = word & REGION_USED_MASK;
+    if (used > limit_bytes || charge->bytes > limit_bytes - used) {
+      add(&ledger->slot->inflight, (uint64_t)-1);
+      return false;
+    }
+  } while (!swap(&device->used_word, &word, next_word(word, used + charge->bytes)));
+  add(&ledger->slot->used[charge->device][charge->memory_class], charge->bytes);
+  add(&ledger->slot->inflight, (uint64_t)-1);
+  raise_peak(device, used + charge->bytes);
+  return true;
+}
+
+enum ledger_answer ledger_reserve(struct ledger *ledger, struct ledger_charge charge, uint64_t limit_bytes) {
+  if (ledger->slot == NULL) return LEDGER_NO_SLOT;
+  if (charge.bytes <= REGION_USED_MASK) {
+    if (reserve_once(ledger, &charge, limit_bytes)) return LEDGER_OK;
+    if (charge.bytes <= limit_bytes) {
+      ledger_reap(ledger);
+      if (reserve_once(ledger, &charge, limit_bytes)) return LEDGER_OK;
+    }
+  }
+  struct region_device *device = &ledger->region->devices[charge.device];
+  add(&device->refusals, 1);
+  add(&device->refused_bytes, charge.bytes <= REGION_USED_MASK ? charge.bytes : 0);
+  return LEDGER_REFUSED;
+}
+
+/* Saturates: a scribbled counter must not wrap into a huge one. */
+static void subtract_word(struct region_device *device, uint64_t bytes) {
+  uint64_t word = load(&device->used_word);
+  uint64_t rest;
+  do {
+    uint64_t used = word & REGION_USED_MASK;
+    rest = used > bytes ? used - bytes : 0;
+  } while (!swap(&device->used_word, &word, next_word(word, rest)));
+}
+
+static void subtract(uint64_t *at, uint64_t bytes) {
+  uint64_t value = load(at);
+  while (!swap(at, &value, value > bytes ? value - bytes : 0)) {
+  }
+}
+
+void ledger_refund(struct ledger *ledger, struct ledger_charge charge) {
+  if (ledger->slot == NULL) return;
+  add(&ledger->slot->inflight, 1);
+  subtract_word(&ledger->region->devices[charge.device], charge.bytes);
+  subtract(&ledger->slot->used[charge.device][charge.memory_class], charge.bytes);
+  add(&ledger->slot->inflight, (uint64_t)-1);
+}
+
+/* ---- giving back what the dead held ---- */
+
+static void free_slot(struct region_slot *slot) {
+  memset(slot->used, 0, sizeof(slot->used));
+  slot->inflight = 0;
+  slot->start_ticks = 0;
+  slot->pid_namespace = 0;
+  __atomic_store_n(&slot->state, REGION_SLOT_FREE, __ATOMIC_SEQ_CST);
+  __atomic_store_n(&slot->pid, 0u, __ATOMIC_SEQ_CST);
+}
+
+static void subtract_slot(struct region *region, struct region_slot *slot) {
+  for (uint32_t device = 0; device < KERF_DEVICES_MAX; device++) {
+    uint64_t bytes = ledger_slot_bytes(slot, device);
+    if (bytes != 0) subtract_word(&region->devices[device], bytes);
+  }
+}
+
+/* Σ used[] of slots that nobody is reaping; false while somebody is in flight. */
+static bool count_living(const struct region *region, uint32_t device, uint64_t *bytes) {
+  *bytes = 0;
+  for (uint32_t i = 0; i < REGION_SLOTS; i++) {
+    const struct region_slot *slot = &region->slots[i];
+    if (!slot_is_taken(slot) || __atomic_load_n(&slot->state, __ATOMIC_SEQ_CST) == REGION_SLOT_REAPING) continue;
+    if (load(&slot->inflight) != 0) return false;
+    *bytes += ledger_slot_bytes(slot, device);
+  }
+  return true;
+}
+
+static bool recount(struct region *region, uint32_t device) {
+  uint64_t *word = &region->devices[device].used_word;
+  for (uint32_t i = 0; i < RECOUNT_TRIES; i++) {
+    uint64_t before = load(word);
+    uint64_t bytes;
+    if (count_living(region, device, &bytes) && swap(word, &before, next_word(before, bytes))) return true;
+  }
+  return false;
+}
+
+/* Slots whose sums cannot be trusted stay marked until every device was recounted without them. */
+static uint32_t recount_marked(struct region *region) {
+  for (uint32_t device = 0; device < KERF_DEVICES_MAX; device++)
+    if (!recount(region, device)) return 0;
+  uint32_t freed = 0;
+  for (uint32_t i = 0; i < REGION_SLOTS; i++) {
+    if (!slot_is_taken(&region->slots[i]) || region->slots[i].state != REGION_SLOT_REAPING) continue;
+    free_slot(&region->slots[i]);
+    freed++;
+  }
+  return freed;
+}
+
+/* Under the reaper's lock. A slot found marked belongs to a reaper that died on it. */
+static uint32_t reap_all(struct ledger *ledger) {
+  const struct ledger_liveness *liveness = ledger->liveness;
+  uint32_t freed = 0;
+  bool has_marked = false;
+  for (uint32_t i = 0; i < REGION_SLOTS; i++) {
+    struct region_slot *slot = &ledger->region->slots[i];
+    if (!slot_is_taken(slot) || slot == ledger->slot) continue;
+    bool was_marked = slot->state == REGION_SLOT_REAPING;
+    if (!was_marked && !liveness->is_dead(liveness->context, i, slot)) continue;
+    __atomic_store_n(&slot->state, REGION_SLOT_REAPING, __ATOMIC_SEQ_CST);
+    if (was_marked || load(&slot->inflight) != 0) {
+      has_marked = true;
+      continue;
+    }
+    subtract_slot(ledger->region, slot);
+    free_slot(slot);
+    freed++;
+  }
+  return has_marked ? freed + recount_marked(ledger->region) : freed;
+}
+
+uint32_t ledger_reap(struct ledger *ledger) {
+  const struct ledger_liveness *liveness = ledger->liveness;
+  uint32_t tries = 0;
+  while (!liveness->try_lock(liveness->context, ledger->region)) {
+    if (++tries == REAPER_TRIES) return 0;
+    sched_yield();
+  }
+  uint32_t freed = reap_all(ledger);
+  liveness->unlock(liveness->context, ledger->region);
+  return freed;
+}
+
+/* ---- taking a slot ---- */
+
+static bool claim(struct ledger *ledger, uint32_t index, uint32_t pid) {
+  const struct ledger_liveness *liveness = ledger->liveness;
+  struct region_slot *slot = &ledger->region->slots[index];
+  if (slot_is_taken(slot)) return false;
+  if (liveness->hold != NULL && !liveness->hold(liveness->context, index)) return false;
+  uint32_t nobody = 0;
+  if (__atomic_compare_exchange_n(&slot->pid, &nobody, pid, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) return true;
+  if (liveness->drop != NULL) liveness->drop(liveness->context, index);
+  return false;
+}
+
+static bool claim_any(struct ledger *ledger, uint32_t pid, uint64_t start_ticks) {
+  for (uint32_t i = 0; i < REGION_SLOTS; i++) {
+    if (!claim(ledger, i, pid)) continue;
+    struct region_slot *slot = &ledger->region->slots[i];
+    slot->start_ticks = start_ticks;
+    add(&slot->generation, 1);
+    __atomic_store_n(&slot->state, REGION_SLOT_LIVE, __ATOMIC_SEQ_CST);
+    add(&ledger->region->attached, 1);
+    ledger->slot = slot;
+    return true;
+  }
+  return false;
+}
+
+bool ledger_attach(struct ledger *ledger, uint32_t pid, uint64_t start_ticks) {
+  ledger->slot = NULL;
+  ledger_reap(ledger);
+  return claim_any(ledger, pid, start_ticks);
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// NVML opened by name at run time: what it says, as plain values. Every call may block for ever (the caller
+// runs it on a worker thread of a process that may be killed). No JavaScript here.
+#ifndef KERF_NVML_LIBRARY_H
+#define KERF_NVML_LIBRARY_H
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+extern "C" {
+#include "nvml-abi.h"
+}
+
+namespace kerf {
+
+struct Process {
+  uint32_t pid;
+  uint64_t used_bytes;
+};
+
+struct Device {
+  uint32_t index = 0;
+  std::string uuid; /* empty where the device cannot even be named */
+  std::string name;
+  std::string pci_bus_id;
+  uint32_t minor = 0;
+  uint64_t memory_total_bytes = 0;
+  uint64_t memory_used_bytes = 0;
+  int numa_node = -1;
+  int utilization_percent = -1;
+  std::string error; /* NVML's name of what failed; empty when all went well */
+  std::vector<Process> processes;
+};
+
+/* Empty on success, else NVML's name of the error. */
+using ErrorName = std::string;
+
+ErrorName error_name(nvmlReturn_t code);
+/* dlopen and nvmlInit; opening twice keeps the first. */
+ErrorName open_library(const std::string &name);
+ErrorName read_devices(std::vector<Device> *out);
+ErrorName read_processes(const std::string &uuid, std::vector<Process> *out);
+ErrorName read_driver_version(std::string *out);
+ErrorName close_library();
+
+}  // namespace kerf
+
+#endif

@@ -1,0 +1,54 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# in-slice.sh SLICE MACHINE [--user UID] COMMAND... — runs a command as in a container that was given a slice, without a
+# container: private mounts put the slice's files where they lie in a container. Needs root.
+#
+#   SLICE    folder with limits, region, preload, ld.so.cache, dev/ and the two libraries (any may be missing)
+#   MACHINE  folder made by kerf-fake-gpus
+set -eu
+if [ "${KERF_IN_SLICE:-}" != 1 ]; then
+  KERF_IN_SLICE=1 exec unshare --mount --propagation private sh "$0" "$@"
+fi
+unset KERF_IN_SLICE
+slice=$(cd "$1" && pwd)
+machine=$(cd "$2" && pwd)
+shift 2
+uid=0
+if [ "$1" = --user ]; then
+  uid=$2
+  shift 2
+fi
+
+place() {
+  [ -e "$1" ] || return 0
+  : >"$2"
+  mount --bind "$1" "$2"
+  [ "$3" = rw ] || mount -o remount,bind,ro "$2"
+}
+
+stage=$slice/.stage
+mkdir -p "$stage/slice" "$stage/machine"
+mount --bind "$slice" "$stage/slice"
+mount --bind "$machine" "$stage/machine"
+
+mount -t tmpfs -o mode=0755 tmpfs /run
+mkdir -p /run/kerf-fake /run/kerf-fake-dev
+mount --bind "$stage/machine" /run/kerf-fake
+[ ! -d "$stage/slice/dev" ] || mount --bind "$stage/slice/dev" /run/kerf-fake-dev
+
+mount -t tmpfs -o mode=0755 tmpfs /usr/local
+mkdir /usr/local/kerf
+for file in libkerf.so libkerf-nvml.so limits; do place "$stage/slice/$file" "/usr/local/kerf/$file" ro; done
+place "$stage/slice/region" /usr/local/kerf/region rw
+
+# The rest of /etc is not needed, and an image may have little of it.
+etc=$stage/etc
+mkdir -p "$etc"
+mount -t tmpfs -o mode=0755 tmpfs "$etc"
+cp /etc/passwd /etc/group "$etc/"
+cp "$stage/slice/ld.so.cache" "$etc/ld.so.cache"
+[ ! -e "$stage/slice/preload" ] || cp "$stage/slice/preload" "$etc/ld.so.preload"
+export KERF_FAKE_DEV_DIR="${KERF_FAKE_DEV_DIR:-/run/kerf-fake-dev}"
+unset KERF_FAKE_DIR
+mount --bind "$etc" /etc
+exec setpriv --reuid "$uid" --regid "$uid" --clear-groups "$@"

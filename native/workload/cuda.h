@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// The driver as a program that loads it at run time sees it.
+#ifndef KERF_WORKLOAD_CUDA_H
+#define KERF_WORKLOAD_CUDA_H
+
+#include <stdbool.h>
+
+#include "cuda-abi.h"
+#include "nvml-abi.h"
+
+#define MIB (1024ull * 1024ull)
+
+struct cuda_functions {
+  CUresult (*init)(unsigned int);
+  CUresult (*device_count)(int *);
+  CUresult (*device_get)(CUdevice *, int);
+  CUresult (*device_uuid)(CUuuid *, CUdevice);
+  CUresult (*device_name)(char *, int, CUdevice);
+  CUresult (*device_total)(size_t *, CUdevice);
+  CUresult (*context_retain)(CUcontext *, CUdevice);
+  CUresult (*context_set)(CUcontext);
+  CUresult (*memory_info)(size_t *, size_t *);
+  CUresult (*alloc)(CUdeviceptr *, size_t);
+  CUresult (*release)(CUdeviceptr);
+  CUresult (*alloc_managed)(CUdeviceptr *, size_t, unsigned int);
+  CUresult (*alloc_async)(CUdeviceptr *, size_t, CUstream);
+  CUresult (*free_async)(CUdeviceptr, CUstream);
+  CUresult (*vmm_create)(CUmemGenericAllocationHandle *, size_t, const struct cuda_allocation_prop *,
+                         unsigned long long);
+  CUresult (*vmm_release)(CUmemGenericAllocationHandle);
+  CUresult (*error_name)(CUresult, const char **);
+};
+
+struct nvml_functions {
+  nvmlReturn_t (*init)(void);
+  nvmlReturn_t (*by_uuid)(const char *, nvmlDevice_t *);
+  nvmlReturn_t (*memory)(nvmlDevice_t, struct nvml_memory *);
+};
+
+extern struct cuda_functions cuda;
+extern struct nvml_functions nvml;
+
+/* One way of asking for memory: what is given back by the matching release. */
+struct memory_api {
+  const char *name;
+  CUresult (*take)(uint64_t *key, uint64_t bytes);
+  CUresult (*give)(uint64_t key);
+};
+
+/* False where the library is not to be had. */
+bool cuda_load(void);
+bool nvml_load(void);
+/* cuInit and a current context on the device; the driver's code otherwise. */
+CUresult cuda_start(int device);
+const char *cuda_error(CUresult code);
+void cuda_uuid_text(CUdevice device, char text[48]);
+const struct memory_api *memory_api(const char *name);
+
+#endif

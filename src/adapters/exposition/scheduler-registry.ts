@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// prom-client over the table of the scheduler's metrics.
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { type MetricRow, SCHEDULER_METRICS } from '../../observing/scheduler-metrics.js';
+
+type Name = keyof typeof SCHEDULER_METRICS;
+type Labels = Readonly<Record<string, string>>;
+
+export class SchedulerRegistry {
+  private readonly registry = new Registry();
+  private readonly metrics = new Map<Name, Counter | Gauge | Histogram>();
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+    for (const [name, row] of Object.entries(SCHEDULER_METRICS))
+      this.metrics.set(name as Name, create(row, this.registry));
+  }
+
+  /** A counter by one (or `by`). */
+  count(name: Name, labels: Labels = {}, by = 1): void {
+    (this.metrics.get(name) as Counter).inc({ ...labels }, by);
+  }
+
+  set(name: Name, value: number, labels: Labels = {}): void {
+    (this.metrics.get(name) as Gauge).set({ ...labels }, value);
+  }
+
+  observe(name: Name, value: number, labels: Labels = {}): void {
+    (this.metrics.get(name) as Histogram).observe({ ...labels }, value);
+  }
+
+  async text(): Promise<{ readonly contentType: string; readonly body: string }> {
+    return { contentType: this.registry.contentType, body: await this.registry.metrics() };
+  }
+}
+
+function create(row: MetricRow, registry: Registry): Counter | Gauge | Histogram {
+  const options = { name: row.name, help: row.help, labelNames: [...row.labels], registers: [registry] };
+  if (row.kind === 'counter') return new Counter(options);
+  if (row.kind === 'gauge') return new Gauge(options);
+  return new Histogram({ ...options, buckets: [...(row.buckets ?? [])] });
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// What people and probes ask the scheduler: health, metrics, explain, snapshot, decisions. GET only, and on localhost only:
+// they tell names of pods of all namespaces.
+import { type Request, type Response, Router } from 'express';
+
+/** What the door joins to this wall. */
+export interface SchedulerPages {
+  readonly isReady: () => boolean;
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
+  /** Plain data; null when no such pod is known. */
+  readonly explain: (namespace: string, pod: string) => object | null;
+  readonly snapshot: () => object;
+  /** JSON lines, oldest first; of one pod (namespace/name) where one is named. */
+  readonly decisions: (pod?: string) => readonly string[];
+}
+
+export function schedulerRoutes(pages: SchedulerPages): Router {
+  const router = Router();
+  router.get('/healthz', (_request: Request, response: Response) => {
+    response.type('text/plain').send('ok\n');
+  });
+  router.get('/readyz', (_request: Request, response: Response) => {
+    const isReady = pages.isReady();
+    const text = isReady ? 'ok\n' : 'the watches have not seen the cluster yet\n';
+    response
+      .status(isReady ? 200 : 503)
+      .type('text/plain')
+      .send(text);
+  });
+  router.get('/metrics', async (_request: Request, response: Response) => {
+    const { contentType, body } = await pages.metrics();
+    response.setHeader('content-type', contentType);
+    response.end(body);
+  });
+  router.get('/v1/explain/:namespace/:pod', (request: Request, response: Response) => {
+    const { namespace, pod } = request.params as { namespace: string; pod: string };
+    const explanation = pages.explain(namespace, pod);
+    const isKnown = explanation !== null;
+    const error = `pod ${namespace}/${pod} is not known to Kerf: it asks for no device, or does not exist`;
+    response.status(isKnown ? 200 : 404).json(isKnown ? explanation : { error });
+  });
+  router.get('/v1/snapshot', (_request: Request, response: Response) => {
+    response.json(pages.snapshot());
+  });
+  router.get('/v1/decisions', (request: Request, response: Response) => {
+    const { pod } = request.query;
+    if (pod !== undefined && (typeof pod !== 'string' || !/^[^/]+\/[^/]+$/.test(pod))) {
+      const told = JSON.stringify(pod).slice(0, 100);
+      response.status(400).json({ error: `pod is ${told}: want namespace/name, once` });
+      return;
+    }
+    const lines = pages.decisions(pod).map((line) => `${line}\n`);
+    response.type('application/x-ndjson').send(lines.join(''));
+  });
+  return router;
+}

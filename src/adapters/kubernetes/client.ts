@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// The thin way to the API server: JSON text in and out over a few kept-alive connections.
+// No discovery, no model classes: a reader parses what it needs.
+import { type Dispatcher, request } from 'undici';
+import { type Clock, systemClock } from '../clock.js';
+import { type Access, AccessKeeper } from './access.js';
+import type { Credentials } from './credentials.js';
+import { faultOf, KubeFault } from './fault.js';
+
+export interface KubeCall {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  /** Already JSON. */
+  readonly body?: string;
+  /** Of the body; application/json when absent (a PATCH must say which kind it is). */
+  readonly contentType?: string;
+  readonly signal?: AbortSignal;
+  /** How long to wait for the answer; 15 s when absent. A stream's body may take for ever. */
+  readonly timeoutMs?: number;
+}
+
+export interface KubeClient {
+  /** The answer's body of a 2xx; throws KubeFault otherwise. 429 is retried as the server asks. */
+  send(call: KubeCall): Promise<string>;
+  /** Complete lines of an endless answer (watch); an unfinished last line is dropped. */
+  lines(call: KubeCall): Promise<AsyncIterable<string>>;
+  close(): Promise<void>;
+}
+
+export interface KubeClientOptions {
+  readonly credentials: Credentials;
+  readonly clock?: Clock;
+  /** User-Agent: the audit log tells our programs apart by it. */
+  readonly agent: string;
+  /** Parallel connections for short calls (16 when absent); watches take one each beside. */
+  readonly connections?: number;
+}
+
+const DEFAULT_TIMEOUT_MS = 15_000;
+const RETRIES_429 = 4;
+
+export function createKubeClient(options: KubeClientOptions): KubeClient {
+  return new HttpKubeClient(options);
+}
+
+type Kind = 'calls' | 'streams';
+
+class HttpKubeClient implements KubeClient {
+  private readonly clock: Clock;
+  private readonly keeper: AccessKeeper;
+
+  constructor(private readonly options: KubeClientOptions) {
+    this.clock = options.clock ?? systemClock;
+    this.keeper = new AccessKeeper(options.credentials, this.clock, options.connections ?? 16);
+  }
+
+  async send(call: KubeCall): Promise<string> {
+    const signal = call.signal ?? AbortSignal.timeout(call.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    return bodyOf(await this.answered({ ...call, signal }, 'calls'));
+  }
+
+  async lines(call: KubeCall): Promise<AsyncIterable<string>> {
+    return linesOf((await this.answered(call, 'streams')).body);
+  }
+
+  close(): Promise<void> {
+    return this.keeper.close();
+  }
+
+  private async answered(call: KubeCall, kind: Kind): Promise<Dispatcher.ResponseData> {
+    for (let attempt = 0; ; attempt++) {
+      const answer = await this.ask(call, await this.access(), kind);
+      if (answer.statusCode < 300) return answer;
+      const text = await bodyOf(answer);
+      if (answer.statusCode === 401 && attempt === 0) this.keeper.expire();
+      else if (answer.statusCode !== 429 || attempt >= RETRIES_429) throw faultOf(answer.statusCode, text);
+      else await pause(this.clock, answer.headers['retry-after']);
+    }
+  }
+
+  /** A token file that is just being renewed, or an exec plugin that fails, is the world's fault like any other. */
+  private async access(): Promise<Access> {
+    try {
+      return await this.keeper.open();
+    } catch (cause) {
+      const told = cause instanceof Error ? cause.message : String(cause);
+      const message = `the credentials for the API server cannot be read: ${told}`;
+      throw new KubeFault({ status: 0, code: 'NoCredentials', message }, cause);
+    }
+  }
+
+  private async ask(call: KubeCall, access: Access, kind: Kind): Promise<Dispatcher.ResponseData> {
+    try {
+      return await request(urlOf(this.options.credentials.server, call), {
+        method: call.method,
+        dispatcher: access[kind],
+        headers: headersOf(call, { ...access.headers, 'user-agent': this.options.agent }),
+        headersTimeout: call.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+        bodyTimeout: 0,
+        ...(call.body === undefined ? {} : { body: call.body }),
+        ...(call.signal === undefined ? {} : { signal: call.signal }),
+      });
+    } catch (cause) {
+      throw unreachable(cause);
+    }
+  }
+}
+
+function urlOf(server: string, call: KubeCall): string {
+  const query = call.query === undefined ? '' : new URLSearchParams(call.query).toString();
+  return query === '' ? `${server}${call.path}` : `${server}${call.path}?${query}`;
+}
+
+function headersOf(call: KubeCall, base: Record<string, string>): Record<string, string> {
+  const headers: Record<string, string> = { ...base, accept: 'application/json' };
+  if (call.body !== undefined) headers['content-type'] = call.contentType ?? 'application/json';
+  return headers;
+}
+
+async function bodyOf(answer: Dispatcher.ResponseData): Promise<string> {
+  try {
+    return await answer.body.text();
+  } catch (cause) {
+    throw unreachable(cause);
+  }
+}
+
+function unreachable(cause: unknown): KubeFault {
+  const told = cause as { code?: string; message?: string };
+  const message = `the API server cannot be reached: ${told.message || told.code || String(cause)}`;
+  return new KubeFault({ status: 0, code: 'Unreachable', message }, cause);
+}
+
+function pause(clock: Clock, retryAfter: string | string[] | undefined): Promise<void> {
+  const seconds = Number(retryAfter ?? 1);
+  const ms = Number.isFinite(seconds) ? Math.min(5, Math.max(0.1, seconds)) * 1000 : 1000;
+  return new Promise((resolve) => {
+    clock.after(ms, resolve);
+  });
+}
+
+async function* linesOf(body: AsyncIterable<Uint8Array>): AsyncIterable<string> {
+  const decoder = new TextDecoder();
+  // Pieces of one unfinished line; joined once, so that a 1 MB object is not copied per chunk.
+  let pieces: string[] = [];
+  for await (const chunk of body) {
+    const parts = decoder.decode(chunk, { stream: true }).split('\n');
+    const rest = parts.pop() as string;
+    for (const part of parts) {
+      const line = pieces.length === 0 ? part : pieces.join('') + part;
+      pieces = [];
+      if (line !== '') yield line;
+    }
+    pieces.push(rest);
+  }
+}

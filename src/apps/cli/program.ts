@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Command, CommanderError } from 'commander';
+import { KubeFault } from '../../adapters/kubernetes/fault.js';
+import { addDevices } from './commands/devices.js';
+import { addExplain } from './commands/explain.js';
+import { addReplay } from './commands/replay.js';
+import { addSimulate } from './commands/simulate.js';
+import { addTop } from './commands/top.js';
+import { VERSION } from '../../core/version.js';
+import { EXIT, type Io, Misused, Refused } from './io.js';
+import { toned, paint } from './table.js';
+
+const EXAMPLES = `
+Examples:
+  kerf devices                     what each device has, and what is granted of it
+  kerf top                         what is used of it, live
+  kerf explain my-pod -n team-a    why a pod waits, node by node and device by device
+  kerf replay snapshot.json pod.yaml    a decision once more, on a laptop; needs no cluster
+  kerf simulate --nodes n.csv --pods p.csv    what a packing policy makes of a trace; needs no cluster
+
+Exit codes: 0 ok, 1 refused or not found, 2 wrong usage, 3 the cluster or Kerf cannot be asked.
+`;
+
+export async function runCli(args: readonly string[], io: Io): Promise<number> {
+  try {
+    await programOf(io).parseAsync(args, { from: 'user' });
+    return EXIT.ok;
+  } catch (fault) {
+    return exitOf(fault, io);
+  }
+}
+
+function programOf(io: Io): Command {
+  const program = new Command('kerf')
+    .description('Looks at the devices of a Kubernetes cluster and at the slices Kerf gave of them.')
+    .version(VERSION)
+    .option('--kubeconfig <file>', 'default: KUBECONFIG, else ~/.kube/config')
+    .option('--context <name>', 'context of the kubeconfig')
+    .option('-n, --namespace <name>', 'default: the context’s')
+    .addHelpText('after', EXAMPLES)
+    .showHelpAfterError('(see --help)');
+  program.configureOutput({
+    writeOut: (text) => io.out(text.trimEnd()),
+    writeErr: (text) => io.err(text.trimEnd()),
+  });
+  program.exitOverride();
+  for (const add of [addDevices, addTop, addExplain, addReplay, addSimulate]) add(program, io);
+  for (const command of program.commands) command.copyInheritedSettings(program).exitOverride();
+  return program;
+}
+
+function exitOf(fault: unknown, io: Io): number {
+  if (fault instanceof CommanderError) return fault.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  const sentence = fault instanceof Error ? fault.message : String(fault);
+  io.err(`${paint(toned('kerf:', 'bad'), io.hasColour)} ${sentence}`);
+  if (fault instanceof Misused) return EXIT.usage;
+  const isNo = fault instanceof Refused || (fault instanceof KubeFault && NO.includes(fault.status));
+  return isNo ? EXIT.refused : EXIT.fault;
+}
+
+/** The API server was asked and said no: not allowed, not there. */
+const NO: readonly number[] = [401, 403, 404];

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Joins rooms 1 to 4 to the world. No decision is made here.
+import type { Router } from 'express';
+import type { Logger } from 'pino';
+import { type Clock, systemClock } from '../../adapters/clock.js';
+import { SchedulerRegistry } from '../../adapters/exposition/scheduler-registry.js';
+import { extenderRoutes } from '../../adapters/http/extender-routes.js';
+import { schedulerRoutes } from '../../adapters/http/scheduler-routes.js';
+import { createApp, listen } from '../../adapters/http/server.js';
+import { createBinder, createPodReader } from '../../adapters/kubernetes/binder.js';
+import { createKubeClient, type KubeClient } from '../../adapters/kubernetes/client.js';
+import { loadCredentials } from '../../adapters/kubernetes/credentials.js';
+import { createEventWriter } from '../../adapters/kubernetes/events.js';
+import { readVendors } from '../../adapters/vendors-file.js';
+import { Ledger, type LedgerCounts } from '../../core/ledger.js';
+import { createBind } from '../../scheduling/bind.js';
+import { DecisionLog } from '../../scheduling/decision-log.js';
+import { explain } from '../../scheduling/explain.js';
+import type { Scene } from '../../scheduling/filter.js';
+import { PodMirror } from '../../scheduling/pod-mirror.js';
+import type { TroubleSink } from '../../scheduling/ports.js';
+import { encodeDecision } from '../../wire/decisions.js';
+import { readPodView } from '../../wire/pod-view.js';
+import { encodeSnapshot } from '../../wire/snapshot.js';
+import { joinExtender } from './extender.js';
+import type { SchedulerOptions } from './options.js';
+import { startWatches, type Watches } from './watches.js';
+import { startWebhook } from './webhook.js';
+
+export interface Scheduler {
+  readonly extenderPort: number;
+  /** null where no certificate was given. */
+  readonly webhookPort: number | null;
+  readonly synced: Promise<void>;
+  counts(): LedgerCounts;
+  stop(): Promise<void>;
+}
+
+/** Returns once it listens; verbs are refused until `synced`. */
+export async function buildScheduler(options: SchedulerOptions, log: Logger): Promise<Scheduler> {
+  const clock = systemClock;
+  const client = createKubeClient({
+    credentials: loadCredentials(options.kubeconfig),
+    agent: 'kerf-scheduler',
+  });
+  const vendors = readVendors(options.resourceNames);
+  const state = { ledger: new Ledger(), pods: new PodMirror(), metrics: new SchedulerRegistry() };
+  const troubles = reporter({ options, client, clock, log, metrics: state.metrics });
+  const watches = startWatches({ ...state, client, clock, vendors, troubles, log });
+  const bind = createBind({
+    ...state,
+    reader: createPodReader(client, (raw) => readPodView(raw, vendors)),
+    bindings: createBinder(client),
+    defaults: options,
+    assumeMs: options.assumeSeconds * 1000,
+    now: clock.now,
+  });
+  const decisions = new DecisionLog();
+  const scene = { snapshot: state.ledger, defaults: options };
+  const verbs = extenderRoutes(
+    joinExtender({ scene, bind, watches, vendors, clock, metrics: state.metrics, decisions, log }),
+  );
+  const routers = [verbs, pagesOf({ ...state, scene, watches, decisions })];
+  const extender = await listen(createApp({ routers }), options.extenderListen);
+  const webhook = await startWebhook({ options, ledger: state.ledger, watches, vendors, log });
+  return {
+    extenderPort: extender.port,
+    webhookPort: webhook?.port ?? null,
+    synced: watches.synced,
+    counts: () => state.ledger.counts(),
+    async stop() {
+      // Binds under way are answered first: they need the client.
+      await Promise.all([extender.close(), webhook?.close()]);
+      watches.stop();
+      await client.close();
+    },
+  };
+}
+
+interface PagesJoint {
+  readonly ledger: Ledger;
+  readonly pods: PodMirror;
+  readonly metrics: SchedulerRegistry;
+  readonly scene: Scene;
+  readonly watches: Watches;
+  readonly decisions: DecisionLog;
+}
+
+function pagesOf({ ledger, pods, metrics, scene, watches, decisions }: PagesJoint): Router {
+  return schedulerRoutes({
+    isReady: watches.isReady,
+    metrics: () => {
+      watches.measure();
+      return metrics.text();
+    },
+    explain(namespace, name) {
+      const pod = pods.named(namespace, name);
+      const seen = { ...scene, holdings: () => ledger.allHoldings() };
+      return pod === undefined ? null : explain(pod, ledger.holding(pod.uid), seen);
+    },
+    decisions: (pod) => decisions.all(pod).map(encodeDecision),
+    snapshot: () => encodeSnapshot(scene, ledger.allHoldings()),
+  });
+}
+
+interface ReporterJoint {
+  readonly options: SchedulerOptions;
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: SchedulerRegistry;
+}
+
+/** Trouble is said three times: in the log, as a metric, and as an Event. */
+function reporter({ options, client, clock, log, metrics }: ReporterJoint): TroubleSink {
+  const writeEvent = createEventWriter({
+    client,
+    clock,
+    controller: 'kerf.dev/scheduler',
+    instance: options.instance,
+    onFault: (fault) => log.warn({ err: fault }, 'an event could not be written'),
+  });
+  return {
+    tell(trouble) {
+      log.error({ ...trouble }, 'cannot be read, so it counts as held');
+      metrics.count('troubles', { kind: trouble.kind });
+      writeEvent(trouble);
+    },
+  };
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Logger } from 'pino';
+import type { Clock } from '../../adapters/clock.js';
+import type { SchedulerRegistry } from '../../adapters/exposition/scheduler-registry.js';
+import type { ExtenderPorts } from '../../adapters/http/extender-routes.js';
+import type { BindAnswer } from '../../scheduling/bind.js';
+import { filter, type Scene, SHORT_LIST } from '../../scheduling/filter.js';
+import type { DecisionLog } from '../../scheduling/decision-log.js';
+import { createPatience } from '../../scheduling/patience.js';
+import { prioritize } from '../../scheduling/prioritize.js';
+import type { Vendor } from '../../vendors/index.js';
+import type { NodeRefusal } from '../../core/refusal.js';
+import type { BindAsk, FilterAsk, HostScore } from '../../wire/extender.js';
+import { type PodView, readPodView } from '../../wire/pod-view.js';
+import type { Watches } from './watches.js';
+
+export interface ExtenderJoint {
+  readonly scene: Scene;
+  readonly bind: (ask: BindAsk) => Promise<BindAnswer>;
+  readonly watches: Watches;
+  readonly vendors: readonly Vendor[];
+  readonly clock: Clock;
+  readonly metrics: SchedulerRegistry;
+  readonly decisions: DecisionLog;
+  readonly log: Logger;
+}
+
+const NOT_READY = 'Kerf has not seen the cluster yet: its watches are still listing';
+
+export function joinExtender(joint: ExtenderJoint): ExtenderPorts {
+  const { scene, bind, watches, vendors, clock, metrics, decisions, log } = joint;
+  return {
+    notReady: () => (watches.isReady() ? null : NOT_READY),
+    filter: filterWith(joint),
+    prioritize({ pod: raw, nodeNames }: FilterAsk) {
+      const { request } = readPodView(raw, vendors);
+      return request.ok ? prioritize(request.value, nodeNames, scene) : [];
+    },
+    async bind(ask) {
+      const { sentence, refusal, placement } = await bind(ask);
+      if (refusal !== undefined) metrics.count('refusals', { verb: 'bind', kind: refusal.kind });
+      const about = { pod: nameOf(ask), uid: ask.uid, node: ask.node, revision: scene.snapshot.revision };
+      const why = refusal === undefined ? {} : { refusal: refusal.kind };
+      const given = placement === undefined ? {} : { placement };
+      decisions.record({ at: clock.now(), verb: 'bind', ...about, sentence, ...why, ...given });
+      const devices = placement?.containers.flatMap(({ slices }) => slices.map(({ deviceId }) => deviceId));
+      if (sentence === '') log.info({ ...about, devices }, 'bound');
+      else log.warn({ ...about, sentence }, 'not bound');
+      return sentence;
+    },
+    onAnswer(verb, outcome, ms) {
+      metrics.observe('verbSeconds', ms / 1000, { verb });
+      metrics.count('decisions', { verb, outcome });
+    },
+    onFault: (fault) => log.error({ err: fault }, 'a verb failed'),
+  };
+}
+
+function filterWith({
+  scene,
+  vendors,
+  clock,
+  metrics,
+  decisions,
+  log,
+}: ExtenderJoint): ExtenderPorts['filter'] {
+  const awaitNews = createPatience({
+    now: clock.now,
+    pause: (ms) => new Promise((resolve) => clock.after(ms, resolve)),
+    revision: () => scene.snapshot.revision,
+  });
+  return async ({ pod: raw, nodeNames }) => {
+    const pod = readPodView(raw, vendors);
+    const { revision } = scene.snapshot;
+    let { answer, refusals } = filter(pod.request, nodeNames, scene);
+    if (pod.request.ok && refusals.size > 0 && (await awaitNews(revision)))
+      ({ answer, refusals } = filter(pod.request, nodeNames, scene));
+    for (const { kind } of refusals.values()) metrics.count('refusals', { verb: 'filter', kind });
+    decisions.record({
+      ...{ at: clock.now(), verb: 'filter', pod: nameOf(pod), uid: pod.uid },
+      revision: scene.snapshot.revision,
+      request: pod.request.ok ? pod.request.value : null,
+      candidates: nodeNames.length,
+      offered: scoresOf(pod, answer.nodeNames, scene),
+      refusals: countKinds(refusals),
+    });
+    const counts = { asked: nodeNames.length, offered: answer.nodeNames.length };
+    log.debug({ pod: nameOf(pod), revision: scene.snapshot.revision, ...counts }, 'filter');
+    return answer;
+  };
+}
+
+/** Of the short list only: a pod that asks for nothing is offered every node, and scored by nobody. */
+function scoresOf({ request }: PodView, names: readonly string[], scene: Scene): readonly HostScore[] {
+  return request.ok && names.length <= SHORT_LIST ? prioritize(request.value, names, scene) : [];
+}
+
+function countKinds(refusals: ReadonlyMap<string, NodeRefusal>): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const { kind } of refusals.values()) counts[kind] = (counts[kind] ?? 0) + 1;
+  return counts;
+}
+
+const nameOf = ({ namespace, name }: { readonly namespace: string; readonly name: string }): string =>
+  `${namespace}/${name}`;

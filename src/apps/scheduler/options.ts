@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+import { hostname } from 'node:os';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { type Address, parseAddress } from '../../adapters/http/server.js';
+import type { PolicyName } from '../../core/request.js';
+import { SCHEDULER_NAME } from '../../wire/names.js';
+
+export interface SchedulerOptions {
+  readonly kubeconfig?: string;
+  readonly extenderListen: Address;
+  readonly webhookListen: Address;
+  /** The webhook is served only where both are given. */
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly nodePolicy: PolicyName;
+  readonly devicePolicy: PolicyName;
+  readonly assumeSeconds: number;
+  readonly schedulerName: string;
+  readonly devicesPerContainer: number;
+  /** YAML file: vendor → resource names, where the cluster calls them otherwise. */
+  readonly resourceNames?: string;
+  readonly instance: string;
+  readonly logLevel: string;
+}
+
+const POLICY_NAMES: readonly PolicyName[] = ['binpack', 'spread'];
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+export function readSchedulerOptions(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): SchedulerOptions {
+  const command = new Command('kerf-scheduler')
+    .description('Scheduler extender and admission webhook of Kerf')
+    .option(
+      '--kubeconfig <file>',
+      'how to reach the API server; absent: KUBECONFIG, else the service account',
+    )
+    .option('--extender-listen <host:port>', 'where kube-scheduler asks', address, address('127.0.0.1:9480'))
+    .option('--webhook-listen <host:port>', 'where the API server asks', address, address('0.0.0.0:9443'))
+    .option('--tls-cert <file>', 'certificate of the webhook, PEM')
+    .option('--tls-key <file>', 'key of the webhook, PEM')
+    .addOption(
+      new Option('--node-policy <name>', 'where a pod says nothing').choices(POLICY_NAMES).default('binpack'),
+    )
+    .addOption(
+      new Option('--device-policy <name>', 'where a pod says nothing')
+        .choices(POLICY_NAMES)
+        .default('binpack'),
+    )
+    .option('--assume-seconds <n>', 'how long a placement stands without the watch showing it', count, 60)
+    .option('--scheduler-name <name>', 'what admission writes into spec.schedulerName', SCHEDULER_NAME)
+    .option('--devices-per-container <n>', 'the most one container may ask', count, 16)
+    .option('--resource-names <file>', 'YAML of the names of extended resources, by vendor')
+    .addOption(
+      new Option('--log-level <level>', 'how much to say')
+        .choices(LOG_LEVELS)
+        .default(env.KERF_LOG_LEVEL ?? 'info'),
+    );
+  command.parse([...argv]);
+  const given = command.opts<Omit<SchedulerOptions, 'instance'>>();
+  return { ...given, instance: env.POD_NAME ?? hostname() };
+}
+
+function address(text: string): Address {
+  try {
+    return parseAddress(text);
+  } catch (fault) {
+    throw new InvalidArgumentError((fault as Error).message);
+  }
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new InvalidArgumentError('want a whole number from 1 on');
+  return value;
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Logger } from 'pino';
+import type { Clock } from '../../adapters/clock.js';
+import type { SchedulerRegistry } from '../../adapters/exposition/scheduler-registry.js';
+import type { KubeClient } from '../../adapters/kubernetes/client.js';
+import { type Reflector, startReflector } from '../../adapters/kubernetes/reflector.js';
+import type { Ledger } from '../../core/ledger.js';
+import { type Follower, followNodes, followPods } from '../../scheduling/follow.js';
+import type { PodMirror } from '../../scheduling/pod-mirror.js';
+import type { TroubleSink } from '../../scheduling/ports.js';
+import type { Vendor } from '../../vendors/index.js';
+import { readNodeFacts } from '../../wire/node-view.js';
+import { readPodView } from '../../wire/pod-view.js';
+
+export interface WatchesOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly ledger: Ledger;
+  readonly pods: PodMirror;
+  readonly vendors: readonly Vendor[];
+  readonly troubles: TroubleSink;
+  readonly metrics: SchedulerRegistry;
+  readonly log: Logger;
+}
+
+export interface Watches {
+  readonly synced: Promise<void>;
+  readonly isReady: () => boolean;
+  /** Brings the gauges up to date. */
+  readonly measure: () => void;
+  readonly stop: () => void;
+}
+
+const EXPIRE_EVERY_MS = 1_000;
+/** There is one of us: after the API server was away, what ended meanwhile is freed soon. */
+const BACKOFF_MAX_MS = 2_000;
+
+export function startWatches(options: WatchesOptions): Watches {
+  const { ledger, clock, metrics, log, vendors } = options;
+  const nodes = watch(options, 'nodes', {
+    project: (raw) => readNodeFacts(raw, vendors),
+    follower: followNodes(options),
+  });
+  const pods = watch(options, 'pods', {
+    project: (raw) => readPodView(raw, vendors),
+    follower: followPods(options),
+  });
+  let cancel = clock.after(EXPIRE_EVERY_MS, expire);
+  function expire(): void {
+    for (const uid of ledger.expire(pods.heardAt)) {
+      log.warn({ uid }, 'the watch never showed this placement: given up');
+      metrics.count('expired');
+    }
+    cancel = clock.after(EXPIRE_EVERY_MS, expire);
+  }
+  return {
+    synced: Promise.all([nodes.synced, pods.synced]).then(() => {}),
+    isReady: () => nodes.isSynced && pods.isSynced,
+    measure: () => measure(options, { nodes, pods }),
+    stop() {
+      cancel();
+      nodes.stop();
+      pods.stop();
+    },
+  };
+}
+
+interface Kind<T> {
+  readonly project: (raw: unknown) => T;
+  readonly follower: Follower<T>;
+}
+
+function watch<T>(
+  options: WatchesOptions,
+  kind: 'nodes' | 'pods',
+  { project, follower }: Kind<T>,
+): Reflector {
+  const { client, clock, metrics, log } = options;
+  return startReflector<T>({
+    client,
+    clock,
+    backoffMaxMs: BACKOFF_MAX_MS,
+    path: `/api/v1/${kind}`,
+    project,
+    listener: {
+      onReplace(items, revision) {
+        follower.onReplace(items);
+        log.info({ watch: kind, items: items.length, revision }, 'listed');
+      },
+      onUpsert: (item) => follower.onUpsert(item),
+      onDelete: (item) => follower.onDelete(item),
+      onFault(fault, retryMs) {
+        metrics.count('watchFaults', { watch: kind });
+        log.warn(
+          { watch: kind, retryMs, reason: fault instanceof Error ? fault.message : String(fault) },
+          'watch failed',
+        );
+      },
+    },
+  });
+}
+
+function measure(
+  { ledger, clock, metrics }: WatchesOptions,
+  reflectors: Readonly<Record<string, Reflector>>,
+): void {
+  const { nodes, assumed, held, troubled } = ledger.counts();
+  metrics.set('nodes', nodes);
+  for (const [state, count] of Object.entries({ assumed, held, troubled }))
+    metrics.set('holdings', count, { state });
+  for (const [name, { heardAt }] of Object.entries(reflectors))
+    metrics.set('watchAge', heardAt === 0 ? Number.NaN : (clock.now() - heardAt) / 1000, { watch: name });
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// One device, one wish: does it fit, and if not, why.
+import { asCut, memoryOn } from './cut.js';
+import type { Device, Hold } from './device.js';
+import { ownsDevice } from './hold.js';
+import type { DeviceState } from './node.js';
+import type { Slice } from './placement.js';
+import type { DeviceRefusal } from './refusal.js';
+import type { DeviceChoice, SliceRequest } from './request.js';
+import { err, ok, type Result } from './result.js';
+import { type MiB, restCores, restMiB } from './units.js';
+
+/** What is wanted of each device: the container's wish within the pod's choice of devices. */
+export interface Wish {
+  readonly slice: SliceRequest;
+  readonly choice: DeviceChoice;
+}
+
+export function fit(state: DeviceState, wish: Wish): Result<Slice, DeviceRefusal> {
+  const kind = misfit(state, state.hold, wish);
+  return kind === null ? ok(sliceOn(state.device, wish.slice)) : err(describeMisfit(kind, state, wish));
+}
+
+/** The slice a device would give: a share becomes MiB here, rounded up, and all is rounded up to a cut. */
+export function sliceOn(device: Device, slice: SliceRequest): Slice {
+  const { memory, cores } = asCut(device, slice) ?? slice;
+  return { deviceId: device.id, memory: memoryOn(device, memory), cores };
+}
+
+/**
+ * The first reason why a device that has `hold` on it cannot serve, or null. Never-curable reasons come first.
+ * Allocates nothing: filter asks it for every device of every node.
+ */
+export function misfit(state: DeviceState, hold: Hold, wish: Wish): DeviceRefusal['kind'] | null {
+  const { device } = state;
+  const unfit =
+    unfitness(state, wish.choice) ?? smallness(device, memoryOn(device, wish.slice.memory), wish.slice);
+  if (unfit !== null) return unfit;
+  const slice = asCut(device, wish.slice);
+  return slice === null ? 'NoCut' : crowding({ device, hold, memory: memoryOn(device, slice.memory), slice });
+}
+
+function unfitness({ device, isCordoned }: DeviceState, choice: DeviceChoice): DeviceRefusal['kind'] | null {
+  if (!allowsModel(choice, device.model)) return 'WrongModel';
+  if (!allowsId(choice, device.id)) return 'WrongDevice';
+  if (!device.isHealthy) return 'Unhealthy';
+  // A device of no splits is one whose owner gives nothing out.
+  return isCordoned || device.splits === 0 ? 'Cordoned' : null;
+}
+
+function smallness(device: Device, memory: MiB, slice: SliceRequest): DeviceRefusal['kind'] | null {
+  if (memory > device.memory) return 'TooSmall';
+  return slice.cores > device.cores ? 'TooWeak' : null;
+}
+
+interface Crowd {
+  readonly device: Device;
+  readonly hold: Hold;
+  readonly memory: MiB;
+  readonly slice: SliceRequest;
+}
+
+function crowding({ device, hold, memory, slice }: Crowd): DeviceRefusal['kind'] | null {
+  if (hold.isExclusive) return 'HeldExclusively';
+  if (hold.slices > 0 && wantsWhole(device, memory, slice)) return 'NotEmpty';
+  if (hold.slices >= device.splits) return 'SlicesShort';
+  if (memory > restMiB(device.memory, hold.memory)) return 'MemoryShort';
+  return slice.cores > restCores(device.cores, hold.cores) ? 'CoresShort' : null;
+}
+
+function wantsWhole(device: Device, memory: MiB, slice: SliceRequest): boolean {
+  return slice.isExclusive || ownsDevice({ deviceId: device.id, memory, cores: slice.cores }, device);
+}
+
+function allowsModel({ allowModels, denyModels }: DeviceChoice, model: string): boolean {
+  if (allowModels.length === 0 && denyModels.length === 0) return true;
+  const name = model.toLowerCase();
+  const isNamed = (part: string): boolean => name.includes(part.toLowerCase());
+  return (allowModels.length === 0 || allowModels.some(isNamed)) && !denyModels.some(isNamed);
+}
+
+function allowsId({ allowIds, denyIds }: DeviceChoice, id: string): boolean {
+  return (allowIds.length === 0 || allowIds.includes(id)) && !denyIds.includes(id);
+}
+
+export function describeMisfit(kind: DeviceRefusal['kind'], state: DeviceState, wish: Wish): DeviceRefusal {
+  const { device, hold } = state;
+  const slice = asCut(device, wish.slice) ?? wish.slice;
+  const want = memoryOn(device, slice.memory);
+  switch (kind) {
+    case 'Unhealthy':
+      return { kind, reason: device.reason };
+    case 'TooSmall':
+      return { kind, have: device.memory, want };
+    case 'TooWeak':
+      return { kind, have: device.cores, want: slice.cores };
+    case 'MemoryShort':
+      return { kind, free: restMiB(device.memory, hold.memory), want };
+    case 'CoresShort':
+      return { kind, free: restCores(device.cores, hold.cores), want: slice.cores };
+    case 'SlicesShort':
+      return { kind, splits: device.splits };
+    default:
+      return { kind };
+  }
+}

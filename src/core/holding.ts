@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the ledger knows of one pod that has a node.
+import type { Device } from './device.js';
+import { type Holds, holdsOf } from './hold.js';
+import type { Placement } from './placement.js';
+import type { ContainerKind } from './request.js';
+
+/** Containers in the kubelet's order. */
+export type ContainerKinds = readonly { readonly name: string; readonly kind: ContainerKind }[];
+
+/** What a pod says of itself, whoever placed it. */
+export interface HolderFacts {
+  readonly uid: string;
+  /** namespace/name, for people. */
+  readonly pod: string;
+  readonly containers: ContainerKinds;
+  /** Vendor → slots the kubelet gives it. */
+  readonly slots: ReadonlyMap<string, number>;
+  /** Its init containers alone ask, and not all of them have started. */
+  readonly isInitOnly: boolean;
+}
+
+/** What its placement says. `unreadable`: there is one and nobody can read it. `none`: there is none. */
+export type Claim =
+  | { readonly kind: 'placed'; readonly placement: Placement }
+  | { readonly kind: 'unreadable'; readonly detail: string }
+  | { readonly kind: 'none' };
+
+/** A bound pod as the watch shows it. */
+export interface Sighting extends HolderFacts {
+  readonly node: string;
+  readonly claim: Claim;
+}
+
+export interface Holding extends HolderFacts {
+  readonly node: string;
+  readonly state: 'assumed' | 'held';
+  readonly claim: Claim;
+  /** What is wrong with its placement, in a sentence; empty when nothing is. */
+  readonly trouble: string;
+  /** When an assumed one may be given up, in the caller's ms; held ones stay. */
+  readonly until: number;
+}
+
+/** Per device what it holds; nothing where its placement is absent or unreadable. */
+export function holdsOfHolding(
+  { claim, containers }: Holding,
+  deviceOf: (id: string) => Device | undefined,
+): Holds {
+  return claim.kind === 'placed' ? holdsOf(claim.placement, containers, deviceOf) : new Map();
+}
+
+/**
+ * What to believe when the watch shows a pod that we may know already.
+ * A placement once known is kept against a later one that is unreadable, gone or other: the node's agent obeys
+ * the first it honoured for a pod's UID, so that is what the containers have.
+ */
+export function believe(known: Holding | undefined, seen: Sighting): Holding {
+  const fresh: Holding = {
+    ...seen,
+    state: 'held',
+    until: Number.POSITIVE_INFINITY,
+    trouble: troubleOf(seen.claim),
+  };
+  if (known === undefined || known.node !== seen.node || known.claim.kind !== 'placed') return fresh;
+  if (known.state === 'assumed') return seen.claim.kind === 'unreadable' ? keep(fresh, known) : fresh;
+  if (seen.claim.kind === 'placed' && isSame(known.claim.placement, seen.claim.placement)) return fresh;
+  return keep(fresh, known);
+}
+
+function keep(fresh: Holding, known: Holding): Holding {
+  const trouble = fresh.trouble === '' ? 'its placement was changed after it was given' : fresh.trouble;
+  return { ...fresh, claim: known.claim, trouble };
+}
+
+function troubleOf(claim: Claim): string {
+  return claim.kind === 'unreadable' ? claim.detail : '';
+}
+
+const isSame = (a: Placement, b: Placement): boolean => JSON.stringify(a) === JSON.stringify(b);

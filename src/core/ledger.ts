@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who holds which slices. The only mutable thing in the scheduler.
+//
+//   (none) ── assume ──▶ assumed ── confirm ──▶ held ── release ──▶ (none)
+//                           └── forget, or expire ─────────────────▶ (none)
+//
+// Per node an immutable NodeView, built anew when that node changes: reading is a look into a Map, and a
+// reader that does not wait sees one moment. Every writer may be called again with the same arguments.
+import type { Device } from './device.js';
+import type { Holds } from './hold.js';
+import { believe, type HolderFacts, type Holding, holdsOfHolding, type Sighting } from './holding.js';
+import type { NodeFacts, NodeView } from './node.js';
+import type { Placement } from './placement.js';
+import type { Snapshot } from './snapshot.js';
+import { viewOf } from './view.js';
+
+/** A placement about to be written. */
+export interface Assumption extends HolderFacts {
+  readonly node: string;
+  readonly placement: Placement;
+  /** Given up after this moment (expire), in the caller's ms. */
+  readonly until: number;
+}
+
+interface NodeRecord {
+  facts: NodeFacts | null;
+  view: NodeView | null;
+  /** By pod UID, in order of arrival, with what each holds of the devices in `facts`. */
+  readonly held: Map<string, { holding: Holding; holds: Holds }>;
+}
+
+export interface LedgerCounts {
+  readonly nodes: number;
+  readonly assumed: number;
+  readonly held: number;
+  /** Pods whose placement is in trouble. */
+  readonly troubled: number;
+}
+
+export class Ledger implements Snapshot {
+  private readonly nodes = new Map<string, NodeRecord>();
+  private readonly nodeOf = new Map<string, string>();
+  private readonly assumed = new Set<string>();
+  private changes = 0;
+
+  get revision(): number {
+    return this.changes;
+  }
+
+  node(name: string): NodeView | undefined {
+    return this.nodes.get(name)?.view ?? undefined;
+  }
+
+  *allNodes(): Iterable<NodeView> {
+    for (const { view } of this.nodes.values()) if (view !== null) yield view;
+  }
+
+  holding(uid: string): Holding | undefined {
+    return this.nodes.get(this.nodeOf.get(uid) ?? '')?.held.get(uid)?.holding;
+  }
+
+  *allHoldings(): Iterable<Holding> {
+    for (const { held } of this.nodes.values()) for (const { holding } of held.values()) yield holding;
+  }
+
+  counts(): LedgerCounts {
+    const counts = { nodes: 0, assumed: 0, held: 0, troubled: 0 };
+    for (const { view } of this.nodes.values()) if (view !== null) counts.nodes += 1;
+    for (const { state, trouble } of this.allHoldings()) {
+      counts[state] += 1;
+      if (trouble !== '') counts.troubled += 1;
+    }
+    return counts;
+  }
+
+  // --- nodes (follow) ---
+
+  setNode(facts: NodeFacts): void {
+    const record = this.recordOf(facts.name);
+    record.facts = facts;
+    for (const entry of record.held.values()) entry.holds = weigh(entry.holding, facts);
+    this.rebuild(record);
+  }
+
+  /** Its pods keep what they hold: the node may come back before they are gone. */
+  removeNode(name: string): void {
+    const record = this.nodes.get(name);
+    if (record === undefined) return;
+    record.facts = null;
+    this.rebuild(record);
+    this.dropIfEmpty(name, record);
+  }
+
+  /** The whole truth about nodes. */
+  replaceNodes(all: readonly NodeFacts[]): void {
+    const names = new Set(all.map(({ name }) => name));
+    for (const name of [...this.nodes.keys()]) if (!names.has(name)) this.removeNode(name);
+    for (const facts of all) this.setNode(facts);
+  }
+
+  // --- pods ---
+
+  /** Bind is about to write. Replaces an older assumption of the pod; never what is held. */
+  assume(assumption: Assumption): void {
+    if (this.holding(assumption.uid)?.state === 'held') return;
+    const { placement, ...facts } = assumption;
+    this.put({ ...facts, state: 'assumed', trouble: '', claim: { kind: 'placed', placement } });
+  }
+
+  /** The watch shows the pod bound. Answers what is believed of it now. */
+  confirm(sighting: Sighting): Holding {
+    const known = this.holding(sighting.uid);
+    const holding = believe(known, sighting);
+    if (known === undefined || !isSameHolding(known, holding)) this.put(holding);
+    return holding;
+  }
+
+  /** Bind's write failed. What the watch has confirmed meanwhile stays. */
+  forget(uid: string): void {
+    if (this.holding(uid)?.state === 'assumed') this.take(uid);
+  }
+
+  /** The pod is over or gone. */
+  release(uid: string): void {
+    this.take(uid);
+  }
+
+  /** After a new list: held pods that are not in it are gone. Assumed ones may be newer than the list. */
+  keepOnly(uids: ReadonlySet<string>): void {
+    const gone = [...this.allHoldings()].filter(({ uid, state }) => state === 'held' && !uids.has(uid));
+    for (const { uid } of gone) this.release(uid);
+  }
+
+  /**
+   * Gives up assumptions that nobody confirmed. `heardAt` is when the watch was last heard of: as long as that
+   * is before the deadline, the confirmation may still be on its way. Answers the UIDs given up.
+   */
+  expire(heardAt: number): readonly string[] {
+    const late = [...this.assumed].filter((uid) => heardAt > (this.holding(uid)?.until ?? 0));
+    for (const uid of late) this.forget(uid);
+    return late;
+  }
+
+  private put(holding: Holding): void {
+    const before = this.nodeOf.get(holding.uid);
+    if (before !== undefined && before !== holding.node) this.take(holding.uid);
+    const record = this.recordOf(holding.node);
+    record.held.set(holding.uid, { holding, holds: weigh(holding, record.facts) });
+    this.nodeOf.set(holding.uid, holding.node);
+    if (holding.state === 'assumed') this.assumed.add(holding.uid);
+    else this.assumed.delete(holding.uid);
+    this.rebuild(record);
+  }
+
+  private take(uid: string): void {
+    const name = this.nodeOf.get(uid);
+    const record = name === undefined ? undefined : this.nodes.get(name);
+    if (name === undefined || record === undefined) return;
+    this.nodeOf.delete(uid);
+    this.assumed.delete(uid);
+    record.held.delete(uid);
+    this.rebuild(record);
+    this.dropIfEmpty(name, record);
+  }
+
+  private recordOf(name: string): NodeRecord {
+    let record = this.nodes.get(name);
+    if (record === undefined) {
+      record = { facts: null, view: null, held: new Map() };
+      this.nodes.set(name, record);
+    }
+    return record;
+  }
+
+  private dropIfEmpty(name: string, { facts, held }: NodeRecord): void {
+    if (facts === null && held.size === 0) this.nodes.delete(name);
+  }
+
+  private rebuild(record: NodeRecord): void {
+    this.changes += 1;
+    record.view = record.facts === null ? null : viewOf(record.facts, record.held.values(), this.changes);
+  }
+}
+
+function weigh(holding: Holding, facts: NodeFacts | null): Holds {
+  const deviceOf = (id: string): Device | undefined => facts?.devices.find((device) => device.id === id);
+  return holdsOfHolding(holding, deviceOf);
+}
+
+/** The watch repeats itself (status changes): nothing is rebuilt when nothing that counts has changed. */
+function isSameHolding(a: Holding, b: Holding): boolean {
+  const isSame = a.state === b.state && a.node === b.node && a.trouble === b.trouble;
+  return isSame && a.isInitOnly === b.isInitOnly && JSON.stringify(a.claim) === JSON.stringify(b.claim);
+}

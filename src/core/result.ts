@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** A value or a refusal: the right answer may be no. Faults are thrown, refusals are returned. */
+export type Result<T, E> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: E };
+
+export function ok<T>(value: T): { readonly ok: true; readonly value: T } {
+  return { ok: true, value };
+}
+
+export function err<E>(error: E): { readonly ok: false; readonly error: E } {
+  return { ok: false, error };
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is granted in the whole cluster, read from the API server alone: inventories on nodes, placements on pods.
+// The scheduler's own ledger does the counting, so that both tell the same.
+import type { Claim, Sighting } from '../core/holding.js';
+import { Ledger } from '../core/ledger.js';
+import type { DeviceState, NodeView } from '../core/node.js';
+import type { Vendor } from '../vendors/index.js';
+import { readNodeFacts } from '../wire/node-view.js';
+import { decodePlacement } from '../wire/placement.js';
+import { type PodView, readPodView } from '../wire/pod-view.js';
+
+export interface ClusterObjects {
+  /** As the API server sends them. */
+  readonly nodes: readonly unknown[];
+  readonly pods: readonly unknown[];
+}
+
+export interface GrantedDevice {
+  readonly id: string;
+  readonly vendor: string;
+  readonly index: number;
+  readonly model: string;
+  readonly healthy: boolean;
+  readonly reason: string;
+  readonly cordoned: boolean;
+  readonly memoryMiB: number;
+  readonly grantedMiB: number;
+  readonly corePercent: number;
+  readonly grantedCorePercent: number;
+  readonly splits: number;
+  readonly slices: number;
+  /** One slice owns it whole. */
+  readonly exclusive: boolean;
+}
+
+export interface GrantedNode {
+  readonly node: string;
+  readonly devices: readonly GrantedDevice[];
+  /** What an admin should look at, one sentence each. */
+  readonly problems: readonly string[];
+}
+
+/** Nodes with an inventory (readable or not), by name. */
+export function grantedOf(objects: ClusterObjects, vendors: readonly Vendor[]): readonly GrantedNode[] {
+  const ledger = new Ledger();
+  for (const node of objects.nodes) ledger.setNode(readNodeFacts(node, vendors));
+  const pods = objects.pods.map((pod) => readPodView(pod, vendors));
+  for (const pod of pods.filter(holdsSomething)) ledger.confirm(sightingOf(pod));
+  return [...ledger.allNodes()]
+    .filter((view) => view.vendors.size > 0)
+    .map(grantedNode)
+    .sort((a, b) => a.node.localeCompare(b.node, 'en', { numeric: true }));
+}
+
+function holdsSomething(pod: PodView): boolean {
+  return pod.nodeName !== '' && !pod.isOver && (pod.asksForDevices || pod.placement !== null);
+}
+
+function sightingOf(pod: PodView): Sighting {
+  return {
+    uid: pod.uid,
+    pod: `${pod.namespace}/${pod.name}`,
+    containers: pod.containers,
+    slots: pod.slots,
+    isInitOnly: pod.isInitOnlyUnstarted,
+    node: pod.nodeName,
+    claim: claimOf(pod.placement),
+  };
+}
+
+function claimOf(letter: string | null): Claim {
+  if (letter === null) return { kind: 'none' };
+  const placement = decodePlacement(letter);
+  if (!placement.ok) return { kind: 'unreadable', detail: placement.error };
+  return { kind: 'placed', placement: placement.value };
+}
+
+function grantedNode(view: NodeView): GrantedNode {
+  const devices = [...view.vendors.values()].flatMap((vendor) => vendor.devices.map(grantedDevice));
+  const unread = [...view.vendors.values()].flatMap(({ unreadable }) => unreadable ?? []);
+  const held = view.heldBy === null ? [] : [`held whole: the placement of ${view.heldBy} cannot be read`];
+  return { node: view.name, devices, problems: [...unread, ...held] };
+}
+
+function grantedDevice({ device, hold, isCordoned }: DeviceState): GrantedDevice {
+  return {
+    id: device.id,
+    vendor: device.vendor,
+    index: device.index,
+    model: device.model,
+    healthy: device.isHealthy,
+    reason: device.reason,
+    cordoned: isCordoned,
+    memoryMiB: device.memory,
+    grantedMiB: hold.memory,
+    corePercent: device.cores / 10,
+    grantedCorePercent: hold.cores / 10,
+    splits: device.splits,
+    slices: hold.slices,
+    exclusive: hold.isExclusive,
+  };
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every metric of the scheduler (docs/metrics.md is held to this table).
+
+export interface MetricRow {
+  readonly name: string;
+  readonly kind: 'counter' | 'gauge' | 'histogram';
+  readonly unit: 'seconds' | 'count';
+  readonly labels: readonly string[];
+  readonly help: string;
+  /** Of a histogram, in the unit of its name. */
+  readonly buckets?: readonly number[];
+}
+
+const VERB_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
+
+export const SCHEDULER_METRICS = {
+  verbSeconds: {
+    name: 'kerf_scheduler_verb_duration_seconds',
+    kind: 'histogram',
+    unit: 'seconds',
+    labels: ['verb'],
+    help: 'Time from a whole request to its whole answer.',
+    buckets: VERB_SECONDS,
+  },
+  decisions: {
+    name: 'kerf_scheduler_decisions_total',
+    kind: 'counter',
+    unit: 'count',
+    labels: ['verb', 'outcome'],
+    help: 'Answers by outcome: ok, refused, error.',
+  },
+  refusals: {
+    name: 'kerf_scheduler_refusals_total',
+    kind: 'counter',
+    unit: 'count',
+    labels: ['verb', 'kind'],
+    help: 'Nodes refused, by kind of refusal (docs/errors.md).',
+  },
+  holdings: {
+    name: 'kerf_scheduler_ledger_pods',
+    kind: 'gauge',
+    unit: 'count',
+    labels: ['state'],
+    help: 'Pods in the ledger: assumed, held, troubled (of both).',
+  },
+  nodes: {
+    name: 'kerf_scheduler_ledger_nodes',
+    kind: 'gauge',
+    unit: 'count',
+    labels: [],
+    help: 'Nodes in the ledger.',
+  },
+  expired: {
+    name: 'kerf_scheduler_assumptions_expired_total',
+    kind: 'counter',
+    unit: 'count',
+    labels: [],
+    help: 'Placements written or begun that the watch never showed.',
+  },
+  watchAge: {
+    name: 'kerf_scheduler_watch_age_seconds',
+    kind: 'gauge',
+    unit: 'seconds',
+    labels: ['watch'],
+    help: 'Time since the API server was last heard of on this watch.',
+  },
+  watchFaults: {
+    name: 'kerf_scheduler_watch_faults_total',
+    kind: 'counter',
+    unit: 'count',
+    labels: ['watch'],
+    help: 'Lists and watches that failed and were begun again.',
+  },
+  troubles: {
+    name: 'kerf_scheduler_troubles_total',
+    kind: 'counter',
+    unit: 'count',
+    labels: ['kind'],
+    help: 'Placements and inventories that could not be read.',
+  },
+} as const satisfies Record<string, MetricRow>;

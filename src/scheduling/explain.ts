@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// Why does this pod wait, or where does it sit? Per node and per device, as plain data for GET /v1/explain.
+import { curableOn } from '../core/cure.js';
+import type { Holding } from '../core/holding.js';
+import { fit } from '../core/fit.js';
+import type { DeviceState, NodeView } from '../core/node.js';
+import { place, preparePod } from '../core/place.js';
+import type { DeviceRefusal, NodeRefusal } from '../core/refusal.js';
+import { curableOf, textOf } from '../core/refusals.js';
+import type { PodRequest } from '../core/request.js';
+import type { PodView } from '../wire/pod-view.js';
+import { smallestChanges } from './change.js';
+import type { Scene } from './filter.js';
+
+export interface ExplainedDevice {
+  readonly id: string;
+  readonly model: string;
+  readonly memoryMiB: number;
+  readonly freeMiB: number;
+  readonly freeCorePercent: number;
+  readonly freeSlices: number;
+  readonly fits: boolean;
+  readonly kind?: string;
+  readonly curable?: string;
+  readonly text?: string;
+}
+
+export interface ExplainedNode {
+  readonly node: string;
+  readonly fits: boolean;
+  readonly kind?: string;
+  readonly curable?: string;
+  readonly text?: string;
+  /** Who is in the way, where one pod is. */
+  readonly by?: string;
+  readonly detail?: string;
+  readonly devices: readonly ExplainedDevice[];
+}
+
+export interface Explanation {
+  readonly pod: string;
+  readonly uid: string;
+  readonly revision: number;
+  /** placed: bound and held. binding: written, not yet seen. pending: waits. over: its containers have ended. */
+  readonly state: 'placed' | 'binding' | 'pending' | 'over';
+  readonly text: string;
+  readonly node?: string;
+  readonly containers?: readonly object[];
+  /** Equal reasons counted, most frequent first. */
+  readonly summary?: readonly { readonly text: string; readonly curable: string; readonly nodes: number }[];
+  /** What would make it fit, each tried on the engine; only where no node can hold it. */
+  readonly changes?: readonly ExplainedChange[];
+  readonly nodes?: readonly ExplainedNode[];
+}
+
+export interface ExplainedChange {
+  readonly kind: string;
+  /** Goes on after "it would fit …". */
+  readonly text: string;
+  /** The first node that would take it. */
+  readonly node: string;
+  /** Whose end it takes, where it takes one. */
+  readonly by?: string;
+}
+
+/** What is looked at; who holds what is asked only where changes are sought. */
+export interface ExplainScene extends Scene {
+  readonly holdings?: () => Iterable<Holding>;
+}
+
+export function explain(pod: PodView, holding: Holding | undefined, scene: ExplainScene): Explanation {
+  const base = { pod: `${pod.namespace}/${pod.name}`, uid: pod.uid, revision: scene.snapshot.revision };
+  if (pod.isOver) return { ...base, state: 'over', text: 'its containers have ended; it holds nothing' };
+  if (holding !== undefined) return { ...base, ...explainHolding(holding) };
+  if (pod.nodeName !== '')
+    return { ...base, state: 'placed', node: pod.nodeName, text: 'bound, and it holds no slice' };
+  return { ...base, ...explainPending(pod, scene) };
+}
+
+function explainHolding(holding: Holding) {
+  const { claim, node, trouble } = holding;
+  const state = holding.state === 'held' ? ('placed' as const) : ('binding' as const);
+  if (claim.kind === 'unreadable') {
+    const text = `holds the whole node: ${claim.detail}`;
+    return { state, node, text };
+  }
+  if (claim.kind === 'none')
+    return { state, node, text: 'bound without a placement: its containers are not started with a device' };
+  const containers = claim.placement.containers.map(({ name, slices }) => ({
+    name,
+    slices: slices.map(({ deviceId, memory, cores }) => ({
+      device: deviceId,
+      memoryMiB: memory,
+      corePercent: cores / 10,
+    })),
+  }));
+  return { state, node, text: trouble === '' ? `placed on node ${node}` : trouble, containers };
+}
+
+function explainPending(pod: PodView, scene: ExplainScene) {
+  if (!pod.request.ok) return { state: 'pending' as const, text: pod.request.error };
+  const { value: request } = pod.request;
+  const nodes = [...scene.snapshot.allNodes()].map((node) => explainNode(request, node, scene));
+  const fitting = nodes.filter(({ fits }) => fits).length;
+  const waits = fitting === 0 ? 'no node can hold it' : `${fitting} of ${nodes.length} nodes can hold it`;
+  const changes = fitting > 0 ? [] : changesFor(request, scene);
+  const found = changes.length === 0 ? {} : { changes };
+  return { state: 'pending' as const, text: waits, summary: summarise(nodes), ...found, nodes };
+}
+
+function changesFor(request: PodRequest, scene: ExplainScene): readonly ExplainedChange[] {
+  return smallestChanges(request, scene, scene.holdings?.()).map(({ kind, text, node, pod }) => ({
+    ...{ kind, text, node },
+    ...(pod === undefined ? {} : { by: pod }),
+  }));
+}
+
+function explainNode(request: PodRequest, node: NodeView, scene: Scene): ExplainedNode {
+  const answer = place(request, node, scene.defaults);
+  const told: Readonly<Record<string, DeviceRefusal>> =
+    !answer.ok && answer.error.kind === 'NoDeviceFits' ? answer.error.devices : {};
+  const devices = [...node.vendors.values()]
+    .flatMap((vendor) => vendor.devices)
+    .map((state) => explainDevice(state, told[state.device.id] ?? refusalAlone(request, state)));
+  if (answer.ok) return { node: node.name, fits: true, devices };
+  const { error } = answer;
+  const head = {
+    node: node.name,
+    fits: false,
+    kind: error.kind,
+    curable: curableOn(error, preparePod(request, scene.defaults), node),
+    text: textOf(error),
+  };
+  return { ...head, ...whoAndWhat(error), devices };
+}
+
+/** Why a device could not serve the first wish of its vendor, where the node as a whole was refused. */
+function refusalAlone(request: PodRequest, state: DeviceState): DeviceRefusal | null {
+  const slices = request.containers.flatMap((container) => container.slices);
+  const slice = slices.find(({ vendor }) => vendor === state.device.vendor);
+  if (slice === undefined) return null;
+  const answer = fit(state, { slice, choice: request.choice });
+  return answer.ok ? null : answer.error;
+}
+
+function whoAndWhat(refusal: NodeRefusal): { by?: string; detail?: string } {
+  if ('pod' in refusal) return { by: refusal.pod };
+  return 'detail' in refusal ? { detail: refusal.detail } : {};
+}
+
+function explainDevice({ device, hold }: DeviceState, refusal: DeviceRefusal | null): ExplainedDevice {
+  const base = {
+    id: device.id,
+    model: device.model,
+    memoryMiB: device.memory,
+    freeMiB: Math.max(0, device.memory - hold.memory),
+    freeCorePercent: Math.max(0, device.cores - hold.cores) / 10,
+    freeSlices: Math.max(0, device.splits - hold.slices),
+  };
+  if (refusal === null) return { ...base, fits: true };
+  const reason = refusal.kind === 'Unhealthy' && refusal.reason !== '' ? `: ${refusal.reason}` : '';
+  const text = textOf(refusal) + reason;
+  return { ...base, fits: false, kind: refusal.kind, curable: curableOf(refusal), text };
+}
+
+function summarise(nodes: readonly ExplainedNode[]) {
+  const counts = new Map<string, { text: string; curable: string; nodes: number }>();
+  for (const { text, curable } of nodes) {
+    if (text === undefined || curable === undefined) continue;
+    const row = counts.get(text) ?? { text, curable, nodes: 0 };
+    row.nodes += 1;
+    counts.set(text, row);
+  }
+  return [...counts.values()].sort((a, b) => b.nodes - a.nodes || a.text.localeCompare(b.text));
+}

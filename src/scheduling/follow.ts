@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the watch into the ledger: what is bound is confirmed, what is over or gone is released.
+import type { Claim, Sighting } from '../core/holding.js';
+import type { Ledger } from '../core/ledger.js';
+import type { NodeFacts } from '../core/node.js';
+import { decodePlacement } from '../wire/placement.js';
+import type { PodView } from '../wire/pod-view.js';
+import type { PodMirror } from './pod-mirror.js';
+import type { TroubleSink } from './ports.js';
+
+export interface FollowOptions {
+  readonly ledger: Ledger;
+  readonly pods: PodMirror;
+  readonly troubles: TroubleSink;
+}
+
+/** What a watch tells; the shape of a reflector's listener. */
+export interface Follower<T> {
+  onReplace(items: readonly T[]): void;
+  onUpsert(item: T): void;
+  onDelete(item: T): void;
+}
+
+export function followPods(options: FollowOptions): Follower<PodView> {
+  const { ledger, pods } = options;
+  return {
+    onReplace(all) {
+      pods.replace(all);
+      ledger.keepOnly(new Set(all.filter(isBound).map(({ uid }) => uid)));
+      for (const pod of all) see(options, pod);
+    },
+    onUpsert(pod) {
+      pods.set(pod);
+      see(options, pod);
+    },
+    onDelete(pod) {
+      pods.delete(pod);
+      ledger.release(pod.uid);
+    },
+  };
+}
+
+/** Every bound pod that asks or carries a placement is seen, whoever placed it; a pod all over holds nothing. */
+function see({ ledger, troubles }: FollowOptions, pod: PodView): void {
+  if (pod.isOver) ledger.release(pod.uid);
+  if (!isBound(pod)) return;
+  const before = ledger.holding(pod.uid)?.trouble ?? '';
+  const { trouble } = ledger.confirm(sightingOf(pod));
+  if (trouble === '' || trouble === before) return;
+  const name = `${pod.namespace}/${pod.name}`;
+  troubles.tell({
+    kind: 'PlacementUnreadable',
+    pod: name,
+    uid: pod.uid,
+    node: pod.nodeName,
+    sentence: trouble,
+  });
+}
+
+function isBound(pod: PodView): boolean {
+  return pod.nodeName !== '' && !pod.isOver && (pod.asksForDevices || pod.placement !== null);
+}
+
+export function sightingOf(pod: PodView): Sighting {
+  return {
+    uid: pod.uid,
+    pod: `${pod.namespace}/${pod.name}`,
+    node: pod.nodeName,
+    containers: pod.containers,
+    slots: pod.slots,
+    isInitOnly: pod.isInitOnlyUnstarted,
+    claim: claimOf(pod.placement),
+  };
+}
+
+function claimOf(letter: string | null): Claim {
+  if (letter === null) return { kind: 'none' };
+  const placement = decodePlacement(letter);
+  if (placement.ok) return { kind: 'placed', placement: placement.value };
+  return { kind: 'unreadable', detail: placement.error };
+}
+
+export function followNodes({ ledger, troubles }: FollowOptions): Follower<NodeFacts> {
+  const told = new Map<string, string>();
+  const look = (facts: NodeFacts): void => {
+    const sentence = [...facts.unreadable.values()].join('; ');
+    const before = told.get(facts.name) ?? '';
+    if (sentence === '') told.delete(facts.name);
+    else told.set(facts.name, sentence);
+    if (sentence !== '' && sentence !== before)
+      troubles.tell({ kind: 'InventoryUnreadable', pod: '', uid: '', node: facts.name, sentence });
+  };
+  return {
+    onReplace(all) {
+      ledger.replaceNodes(all);
+      for (const facts of all) look(facts);
+    },
+    onUpsert(facts) {
+      ledger.setNode(facts);
+      look(facts);
+    },
+    onDelete(facts) {
+      told.delete(facts.name);
+      ledger.removeNode(facts.name);
+    },
+  };
+}

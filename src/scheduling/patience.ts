@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// kube-scheduler and we watch the same API server, each on a connection of its own. When a pod ends, it may wake a
+// waiting pod and ask us before we have heard of the end; refused then, and with no further event in a quiet
+// cluster, the pod would wait for five minutes. So before all nodes are refused, we wait a moment for news.
+
+/** How long to wait for news: the two watches are rarely this far apart. */
+export const NEWS_MS = 25;
+/** The scheduling loop is serial: no more than one such wait within this time, which is 5 % of it at worst. */
+export const REST_MS = 500;
+
+export interface PatienceOptions {
+  readonly now: () => number;
+  /** Resolves after `ms`. */
+  readonly pause: (ms: number) => Promise<void>;
+  /** Changes with whatever we hear. */
+  readonly revision: () => number;
+}
+
+/** Answers `awaitNews`: true when something was heard since `seen`, and asking again is worth it. */
+export function createPatience(options: PatienceOptions): (seen: number) => Promise<boolean> {
+  let restedAt = Number.NEGATIVE_INFINITY;
+  return async (seen) => {
+    if (options.revision() !== seen) return true;
+    if (options.now() - restedAt < REST_MS) return false;
+    restedAt = options.now();
+    for (let waited = 0; waited < NEWS_MS && options.revision() === seen; waited += STEP_MS)
+      await options.pause(STEP_MS);
+    return options.revision() !== seen;
+  };
+}
+
+const STEP_MS = 5;

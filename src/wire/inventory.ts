@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Letter: the devices of a node, as the annotation kerf.dev/inventory-<vendor>. Written by the node's agent on change.
+//
+//   {"v":1,"devices":[{"id":"GPU-…","index":0,"model":"NVIDIA A100-SXM4-40GB","memoryMiB":40960,"corePercent":100,
+//                      "splits":10,"numa":0,"mode":"mig","healthy":true,"reason":""}]}
+import type { Device } from '../core/device.js';
+import { err, ok, type Result } from '../core/result.js';
+import { mib, milliCores } from '../core/units.js';
+import { isCount, isRecord, parseJson, shown } from './json.js';
+
+export const INVENTORY_VERSION = 1;
+
+/** `vendor` is not in the letter: the annotation's name tells it. numa, mode and reason are left out when empty. */
+export function encodeInventory(devices: readonly Device[]): string {
+  const rows = devices.map((device) => ({
+    id: device.id,
+    index: device.index,
+    model: device.model,
+    memoryMiB: device.memory,
+    corePercent: device.cores / 10,
+    splits: device.splits,
+    ...(device.numa === null ? {} : { numa: device.numa }),
+    ...(device.mode === undefined ? {} : { mode: device.mode }),
+    healthy: device.isHealthy,
+    ...(device.reason === '' ? {} : { reason: device.reason }),
+  }));
+  return JSON.stringify({ v: INVENTORY_VERSION, devices: rows });
+}
+
+export function decodeInventory(vendor: string, text: string): Result<readonly Device[], string> {
+  const letter = parseJson(text);
+  if (!isRecord(letter)) return err(`inventory of ${vendor} is not a JSON object`);
+  if (letter.v !== INVENTORY_VERSION)
+    return err(`inventory of ${vendor} has version ${shown(letter.v)}, not ${INVENTORY_VERSION}`);
+  if (!Array.isArray(letter.devices)) return err(`inventory of ${vendor} has no list of devices`);
+  const devices: Device[] = [];
+  for (const row of letter.devices as unknown[]) {
+    const device = decodeDevice(vendor, row);
+    if (device === null) return err(`inventory of ${vendor}: device ${devices.length} cannot be read`);
+    devices.push(device);
+  }
+  const ids = new Set(devices.map((device) => device.id));
+  return ids.size === devices.length ? ok(devices) : err(`inventory of ${vendor} names a device twice`);
+}
+
+function decodeDevice(vendor: string, row: unknown): Device | null {
+  if (!isRecord(row) || !isReadable(row)) return null;
+  return {
+    id: row.id as string,
+    vendor,
+    index: row.index as number,
+    model: row.model as string,
+    memory: mib(row.memoryMiB as number),
+    cores: milliCores(Math.round((row.corePercent as number) * 10)),
+    splits: row.splits as number,
+    numa: isCount(row.numa) ? row.numa : null,
+    ...(row.mode === undefined ? {} : { mode: row.mode as string }),
+    isHealthy: row.healthy as boolean,
+    reason: typeof row.reason === 'string' ? row.reason : '',
+  };
+}
+
+function isReadable(row: Record<string, unknown>): boolean {
+  const isNamed = typeof row.id === 'string' && row.id !== '' && typeof row.model === 'string';
+  const isCounted = [row.index, row.memoryMiB, row.splits].every(isCount);
+  const isSized = typeof row.corePercent === 'number' && isCount(Math.round(row.corePercent * 10));
+  return isNamed && isCounted && isSized && typeof row.healthy === 'boolean' && isMode(row.mode);
+}
+
+/** A mode that cannot be read would let the device be cut in ways it is not: the letter is then unreadable. */
+const isMode = (mode: unknown): boolean => mode === undefined || (typeof mode === 'string' && mode !== '');

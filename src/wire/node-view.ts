@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Letter: a node as the API server sends it, cut down to what placing needs. Total, as wire/pod-view.
+import type { Device } from '../core/device.js';
+import type { NodeFacts } from '../core/node.js';
+import { type Vendor, withCuts } from '../vendors/index.js';
+import { decodeInventory } from './inventory.js';
+import { isRecord } from './json.js';
+import { CORDON, inventoryOf } from './names.js';
+
+export function readNodeFacts(raw: unknown, vendors: readonly Vendor[]): NodeFacts {
+  const node = recordOf(raw);
+  const metadata = recordOf(node.metadata);
+  const annotations = recordOf(metadata.annotations);
+  const allocatable = recordOf(recordOf(node.status).allocatable);
+  const devices: Device[] = [];
+  const unreadable = new Map<string, string>();
+  const slots = new Map<string, number>();
+  for (const vendor of vendors) {
+    const letter = annotations[inventoryOf(vendor.name)];
+    if (typeof letter === 'string') {
+      const inventory = decodeInventory(vendor.name, letter);
+      if (inventory.ok) devices.push(...inventory.value.map((device) => withCuts(vendor, device)));
+      else unreadable.set(vendor.name, inventory.error);
+    }
+    slots.set(vendor.name, countOf(allocatable[vendor.resources.count]));
+  }
+  const name = typeof metadata.name === 'string' ? metadata.name : '';
+  return { name, devices, unreadable, slots, cordoned: readCordon(annotations[CORDON]) };
+}
+
+const EVERY_DEVICE = ['*', 'all'];
+
+/** `*`, `all`, or a comma list of device ids. */
+function readCordon(value: unknown): 'all' | ReadonlySet<string> {
+  const ids = (typeof value === 'string' ? value : '').split(',').map((id) => id.trim());
+  return EVERY_DEVICE.some((word) => ids.includes(word)) ? 'all' : new Set(ids.filter((id) => id !== ''));
+}
+
+/** What the API server writes for an extended resource: plain digits, or thousands with a k. */
+function countOf(quantity: unknown): number {
+  const match = /^(\d{1,12})(k?)$/.exec(typeof quantity === 'string' ? quantity : '');
+  if (match === null) return 0;
+  return Number(match[1]) * (match[2] === 'k' ? 1000 : 1);
+}
+
+const recordOf = (value: unknown): Record<string, unknown> => (isRecord(value) ? value : {});

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Letter: what a pod was given, as the annotation kerf.dev/placement. Written by bind, read by the node.
+//
+//   {"v":1,"containers":[{"name":"a","slices":[{"device":"GPU-…","memoryMiB":4096,"corePercent":30}]}]}
+//
+// corePercent may carry one decimal (30.5): MilliCores are tenths of a percent.
+import type { ContainerPlacement, Placement, Slice } from '../core/placement.js';
+import { err, ok, type Result } from '../core/result.js';
+import { type MiB, type MilliCores, mib, milliCores } from '../core/units.js';
+import { isCount, isRecord, parseJson, shown } from './json.js';
+
+export const PLACEMENT_VERSION = 1;
+
+export function encodePlacement(placement: Placement): string {
+  const containers = placement.containers.map((container) => ({
+    name: container.name,
+    slices: container.slices.map((slice) => ({
+      device: slice.deviceId,
+      memoryMiB: slice.memory,
+      corePercent: slice.cores / 10,
+    })),
+  }));
+  return JSON.stringify({ v: PLACEMENT_VERSION, containers });
+}
+
+/** Unknown fields are let pass; an unknown version or a bad field is an error, and whoever reads holds. */
+export function decodePlacement(text: string): Result<Placement, string> {
+  const letter = parseJson(text);
+  if (!isRecord(letter)) return err('placement is not a JSON object');
+  if (letter.v !== PLACEMENT_VERSION)
+    return err(`placement version ${shown(letter.v)} is not ${PLACEMENT_VERSION}`);
+  if (!Array.isArray(letter.containers)) return err('placement has no list of containers');
+  const containers: ContainerPlacement[] = [];
+  for (const entry of letter.containers as unknown[]) {
+    const container = decodeContainer(entry);
+    if (!container.ok) return container;
+    containers.push(container.value);
+  }
+  return ok({ containers });
+}
+
+function decodeContainer(entry: unknown): Result<ContainerPlacement, string> {
+  if (!isRecord(entry) || typeof entry.name !== 'string')
+    return err('a container in the placement has no name');
+  if (!Array.isArray(entry.slices))
+    return err(`container ${entry.name} in the placement has no list of slices`);
+  const slices: Slice[] = [];
+  for (const part of entry.slices as unknown[]) {
+    const slice = decodeSlice(part);
+    if (slice === null)
+      return err(`container ${entry.name} in the placement has a slice that cannot be read`);
+    slices.push(slice);
+  }
+  return ok({ name: entry.name, slices });
+}
+
+function decodeSlice(part: unknown): Slice | null {
+  if (!isRecord(part) || typeof part.device !== 'string' || part.device === '') return null;
+  const memory = readMiB(part.memoryMiB);
+  const cores = readCores(part.corePercent);
+  return memory === null || cores === null ? null : { deviceId: part.device, memory, cores };
+}
+
+function readMiB(value: unknown): MiB | null {
+  return isCount(value) ? mib(value) : null;
+}
+
+function readCores(value: unknown): MilliCores | null {
+  if (typeof value !== 'number' || !(value >= 0)) return null;
+  const tenths = Math.round(value * 10);
+  return Number.isSafeInteger(tenths) && Math.abs(tenths - value * 10) < 1e-6 ? milliCores(tenths) : null;
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Letter: what a pod asks of us, read from its resources and annotations. Admission writes the normal form
+// (our first names, limits equal to requests); this reader takes synonyms too, for pods that came past admission.
+import type {
+  ContainerKind,
+  ContainerRequest,
+  DeviceChoice,
+  PodRequest,
+  PolicyName,
+} from '../core/request.js';
+import { err, ok, type Result } from '../core/result.js';
+import type { Vendor } from '../vendors/index.js';
+import {
+  DEVICE_POLICY,
+  DEVICE_TYPE,
+  DEVICE_TYPE_NOT,
+  DEVICE_UUID,
+  DEVICE_UUID_NOT,
+  NODE_POLICY,
+} from './names.js';
+import { readSlices } from './pod-resources.js';
+import { annotationPath, type BadField, containersOf, type PodLike, quoted } from './pod-shape.js';
+
+export * from './pod-shape.js';
+
+export const POLICIES: readonly PolicyName[] = ['binpack', 'spread'];
+
+/** Reads the whole pod; the first bad field ends it. Containers that ask for nothing have no slices. */
+export function readPodRequest(pod: PodLike, vendors: readonly Vendor[]): Result<PodRequest, BadField> {
+  const containers: ContainerRequest[] = [];
+  for (const place of containersOf(pod.spec ?? {})) {
+    const slices = readSlices(place, vendors);
+    if (!slices.ok) return slices;
+    containers.push({ name: place.container.name, kind: place.kind, slices: slices.value });
+  }
+  const said = readAnnotations(pod, vendors);
+  if (!said.ok) return said;
+  const nodePolicy = policyOf(said.value.get(NODE_POLICY));
+  if (!nodePolicy.ok) return nodePolicy;
+  const devicePolicy = policyOf(said.value.get(DEVICE_POLICY));
+  if (!devicePolicy.ok) return devicePolicy;
+  const long = longList(said.value);
+  if (long !== null) return err(long);
+  return ok({
+    containers,
+    choice: choiceOf(said.value),
+    nodePolicy: nodePolicy.value,
+    devicePolicy: devicePolicy.value,
+  });
+}
+
+/** One asking container's share of a resource the kubelet counts. */
+export interface SlotWish {
+  readonly container: string;
+  readonly kind: ContainerKind;
+  /** The vendor's count resource: the only one the kubelet knows. */
+  readonly resource: string;
+  readonly count: number;
+}
+
+/** The slots a pod will take of each count resource, per asking container in the kubelet's order. */
+export function slotsOf(request: PodRequest, vendors: readonly Vendor[]): readonly SlotWish[] {
+  const resourceOf = new Map(vendors.map((vendor) => [vendor.name, vendor.resources.count]));
+  return request.containers.flatMap(({ name, kind, slices }) =>
+    slices.map(({ vendor, count }) => ({
+      container: name,
+      kind,
+      resource: resourceOf.get(vendor) ?? '',
+      count,
+    })),
+  );
+}
+
+const OURS = [NODE_POLICY, DEVICE_POLICY, DEVICE_TYPE, DEVICE_TYPE_NOT, DEVICE_UUID, DEVICE_UUID_NOT].map(
+  (key) => [key, key] as const,
+);
+
+/** What an annotation of ours says, and the key it was written under. */
+export interface Said {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** Our annotations by our keys, synonyms taken in; two keys of one meaning may not disagree. */
+export function readAnnotations(
+  pod: PodLike,
+  vendors: readonly Vendor[],
+): Result<ReadonlyMap<string, Said>, BadField> {
+  const annotations = pod.metadata?.annotations ?? {};
+  const said = new Map<string, Said>();
+  const synonyms = vendors.flatMap((vendor) => Object.entries(vendor.annotations));
+  for (const [key, meaning] of [...OURS, ...synonyms]) {
+    const value = annotations[key];
+    if (value === undefined) continue;
+    const first = said.get(meaning);
+    if (first === undefined) said.set(meaning, { key, value });
+    else if (first.value !== value)
+      return err({
+        field: annotationPath(key),
+        value,
+        want: `it means the same as ${first.key}, which says ${quoted(first.value)}; write only one of them`,
+      });
+  }
+  return ok(said);
+}
+
+function policyOf(said: Said | undefined): Result<PolicyName | null, BadField> {
+  if (said === undefined) return ok(null);
+  const policy = POLICIES.find((name) => name === said.value.trim());
+  if (policy !== undefined) return ok(policy);
+  return err({
+    field: annotationPath(said.key),
+    value: said.value,
+    want: `want one of ${POLICIES.join(', ')}`,
+  });
+}
+
+/** Every entry is compared with every device of the cluster: a list without end would stop the scheduler. */
+const MOST_ENTRIES = 64;
+const LONGEST_LIST = 4096;
+
+function longList(said: ReadonlyMap<string, Said>): BadField | null {
+  for (const key of [DEVICE_TYPE, DEVICE_TYPE_NOT, DEVICE_UUID, DEVICE_UUID_NOT]) {
+    const written = said.get(key);
+    if (written === undefined) continue;
+    if (written.value.length <= LONGEST_LIST && listOf(written).length <= MOST_ENTRIES) continue;
+    const want = `want at most ${MOST_ENTRIES} entries with commas between, in ${LONGEST_LIST} letters`;
+    return { field: annotationPath(written.key), value: written.value, want };
+  }
+  return null;
+}
+
+function choiceOf(said: ReadonlyMap<string, Said>): DeviceChoice {
+  return {
+    allowModels: listOf(said.get(DEVICE_TYPE)),
+    denyModels: listOf(said.get(DEVICE_TYPE_NOT)),
+    allowIds: listOf(said.get(DEVICE_UUID)),
+    denyIds: listOf(said.get(DEVICE_UUID_NOT)),
+  };
+}
+
+function listOf(said: Said | undefined): readonly string[] {
+  const entries = (said?.value ?? '').split(',').map((entry) => entry.trim());
+  return entries.filter((entry) => entry !== '');
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// LETTER region: the file in which the processes of one container count what they use. Truth of the bytes:
+// native/include/region.h. The node's agent makes it (emptyRegion), the tenant may write anything into it:
+// a reader takes it with pread, never maps it, and believes nothing that does not add up.
+import { err, ok, type Result } from '../core/result.js';
+import { readCount, viewOf } from './bytes.js';
+
+/** Usage of one device, at the index the device has on the container's limits page. */
+export interface RegionDevice {
+  readonly usedBytes: number;
+  readonly peakBytes: number;
+  /** Requests that were answered with out-of-memory because of the limit. */
+  readonly refusals: number;
+  readonly refusedBytes: number;
+}
+
+export interface RegionProcess {
+  /** In the container's own pid namespace. */
+  readonly pid: number;
+  readonly startTicks: number;
+  readonly generation: number;
+  /** Bytes per device index, all classes together. */
+  readonly usedBytes: readonly number[];
+  /** Bytes per class (order of REGION_CLASSES), all devices together. */
+  readonly classBytes: readonly number[];
+}
+
+export interface Region {
+  readonly devices: readonly RegionDevice[];
+  readonly processes: readonly RegionProcess[];
+  /** Processes that ever charged memory here. */
+  readonly attached: number;
+}
+
+/** Classes of memory in the order of the rows. */
+export const REGION_CLASSES = [
+  'plain',
+  'managed',
+  'async',
+  'vmm',
+  'array',
+  'import',
+  'driver',
+  'other',
+] as const;
+
+/** Constants and offsets in bytes; test/wire holds them to the header. */
+export const REGION = {
+  magic: 0x5246524b,
+  version: 1,
+  bytes: 299_008,
+  deviceBytes: 128,
+  slotBytes: 1152,
+  slots: 256,
+  devicesMax: 16,
+  classes: 8,
+} as const;
+
+export const REGION_AT = {
+  magic: 0,
+  version: 4,
+  size_bytes: 8,
+  slot_count: 12,
+  device_count: 16,
+  class_count: 20,
+  attached: 24,
+  reaper_pid: 32,
+  unknown_symbols: 40,
+  devices: 256,
+  slots: 4096,
+} as const;
+
+export const REGION_DEVICE_AT = {
+  used_word: 0,
+  peak_bytes: 8,
+  refusals: 16,
+  refused_bytes: 24,
+  granted_ns: 32,
+  throttled_ns: 40,
+} as const;
+
+export const REGION_SLOT_AT = {
+  pid: 0,
+  state: 4,
+  start_ticks: 8,
+  generation: 16,
+  inflight: 24,
+  used: 64,
+} as const;
+
+/** Low 48 bits of a device's word are bytes; the rest counts changes. */
+const USED_MASK = 0x0000_ffff_ffff_ffffn;
+/** More bytes than any device has: who writes this wants to be seen. */
+const LARGEST_BYTES = Number(USED_MASK);
+
+/** A fresh file: header, nothing used. Written once, mode 0666, before the container starts. */
+export function emptyRegion(): Uint8Array {
+  const bytes = new Uint8Array(REGION.bytes);
+  const view = viewOf(bytes);
+  view.setUint32(REGION_AT.magic, REGION.magic, true);
+  view.setUint32(REGION_AT.version, REGION.version, true);
+  view.setUint32(REGION_AT.size_bytes, REGION.bytes, true);
+  view.setUint32(REGION_AT.slot_count, REGION.slots, true);
+  view.setUint32(REGION_AT.device_count, REGION.devicesMax, true);
+  view.setUint32(REGION_AT.class_count, REGION.classes, true);
+  return bytes;
+}
+
+/** Reads a region. The error is one sentence; nothing is thrown whatever the bytes. */
+export function decodeRegion(bytes: Uint8Array): Result<Region, string> {
+  if (bytes.byteLength !== REGION.bytes)
+    return err(`region has ${bytes.byteLength} bytes, not ${REGION.bytes}`);
+  const view = viewOf(bytes);
+  const problem = headerProblem(view);
+  if (problem !== null) return err(problem);
+  const attached = readCount(view, REGION_AT.attached);
+  const devices = readDevices(view);
+  const processes = readProcesses(view);
+  if (attached === null || devices === null) return err('region device counters are out of range');
+  if (processes === null) return err('region process counters are out of range');
+  return ok({ devices, processes, attached });
+}
+
+/** What the header must say, field by field. */
+const HEADER = [
+  ['magic', REGION_AT.magic, REGION.magic],
+  ['version', REGION_AT.version, REGION.version],
+  ['size', REGION_AT.size_bytes, REGION.bytes],
+  ['slot count', REGION_AT.slot_count, REGION.slots],
+  ['device count', REGION_AT.device_count, REGION.devicesMax],
+  ['class count', REGION_AT.class_count, REGION.classes],
+] as const;
+
+function headerProblem(view: DataView): string | null {
+  for (const [name, offset, expected] of HEADER) {
+    const value = view.getUint32(offset, true);
+    if (value !== expected) return `region ${name} is ${value}, not ${expected}`;
+  }
+  return null;
+}
+
+function readDevices(view: DataView): RegionDevice[] | null {
+  const devices: RegionDevice[] = [];
+  for (let index = 0; index < REGION.devicesMax; index += 1) {
+    const at = REGION_AT.devices + index * REGION.deviceBytes;
+    const usedBytes = Number(view.getBigUint64(at + REGION_DEVICE_AT.used_word, true) & USED_MASK);
+    const peakBytes = readCount(view, at + REGION_DEVICE_AT.peak_bytes);
+    const refusals = readCount(view, at + REGION_DEVICE_AT.refusals);
+    const refusedBytes = readCount(view, at + REGION_DEVICE_AT.refused_bytes);
+    if (peakBytes === null || refusals === null || refusedBytes === null) return null;
+    devices.push({ usedBytes, peakBytes, refusals, refusedBytes });
+  }
+  return devices;
+}
+
+function readProcesses(view: DataView): RegionProcess[] | null {
+  const processes: RegionProcess[] = [];
+  for (let index = 0; index < REGION.slots; index += 1) {
+    const at = REGION_AT.slots + index * REGION.slotBytes;
+    if (view.getUint32(at + REGION_SLOT_AT.pid, true) === 0) continue;
+    const process = readProcess(view, at);
+    if (process === null) return null;
+    processes.push(process);
+  }
+  return processes;
+}
+
+function readProcess(view: DataView, at: number): RegionProcess | null {
+  const startTicks = readCount(view, at + REGION_SLOT_AT.start_ticks);
+  const generation = readCount(view, at + REGION_SLOT_AT.generation);
+  if (startTicks === null || generation === null) return null;
+  const usedBytes = new Array<number>(REGION.devicesMax).fill(0);
+  const classBytes = new Array<number>(REGION.classes).fill(0);
+  for (let cell = 0; cell < REGION.devicesMax * REGION.classes; cell += 1) {
+    const bytes = readCount(view, at + REGION_SLOT_AT.used + cell * 8);
+    if (bytes === null || bytes > LARGEST_BYTES) return null;
+    const device = Math.floor(cell / REGION.classes);
+    usedBytes[device] = (usedBytes[device] ?? 0) + bytes;
+    classBytes[cell % REGION.classes] = (classBytes[cell % REGION.classes] ?? 0) + bytes;
+  }
+  return {
+    pid: view.getUint32(at + REGION_SLOT_AT.pid, true),
+    startTicks,
+    generation,
+    usedBytes,
+    classBytes,
+  };
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// The snapshot letter read back (see wire/snapshot). The file came by mail: one sentence names what cannot be read.
+import type { Device } from '../core/device.js';
+import type { Claim, ContainerKinds, Sighting } from '../core/holding.js';
+import type { NodeFacts } from '../core/node.js';
+import { POLICIES, type PolicyDefaults } from '../core/policies.js';
+import type { PolicyName } from '../core/request.js';
+import { err, ok, type Result } from '../core/result.js';
+import { decodeInventory, INVENTORY_VERSION } from './inventory.js';
+import { isCount, isRecord, parseJson, shown } from './json.js';
+import { decodePlacement } from './placement.js';
+import { SNAPSHOT_VERSION } from './snapshot.js';
+
+/** All it takes to fill a ledger anew. */
+export interface Recorded {
+  readonly revision: number;
+  readonly defaults: PolicyDefaults;
+  readonly nodes: readonly NodeFacts[];
+  readonly pods: readonly Sighting[];
+}
+
+export function decodeSnapshot(text: string): Result<Recorded, string> {
+  const letter = parseJson(text);
+  if (!isRecord(letter)) return err('the snapshot is not a JSON object');
+  if (letter.v !== SNAPSHOT_VERSION)
+    return err(`the snapshot has version ${shown(letter.v)}, not ${SNAPSHOT_VERSION}`);
+  const { revision } = letter;
+  if (!isCount(revision)) return err(`revision is ${shown(revision)}: want a whole number`);
+  const defaults = defaultsOf(letter.defaults);
+  if (!defaults.ok) return defaults;
+  const nodes = each('nodes', letter.nodes, nodeOf);
+  if (!nodes.ok) return nodes;
+  const pods = each('pods', letter.pods, podOf);
+  if (!pods.ok) return pods;
+  return ok({ revision, defaults: defaults.value, nodes: nodes.value, pods: pods.value });
+}
+
+function each<T>(
+  field: string,
+  list: unknown,
+  read: (row: Record<string, unknown>) => Result<T, string>,
+): Result<readonly T[], string> {
+  if (!Array.isArray(list)) return err(`${field} is ${shown(list)}: want a list`);
+  const items: T[] = [];
+  for (const [at, row] of (list as unknown[]).entries()) {
+    const item = isRecord(row) ? read(row) : err(`is ${shown(row)}: want an object`);
+    if (!item.ok) return err(`${field}[${at}] ${item.error}`);
+    items.push(item.value);
+  }
+  return ok(items);
+}
+
+function defaultsOf(value: unknown): Result<PolicyDefaults, string> {
+  const { nodePolicy, devicePolicy } = isRecord(value) ? value : {};
+  for (const [field, name] of Object.entries({ nodePolicy, devicePolicy }))
+    if (typeof name !== 'string' || !Object.hasOwn(POLICIES, name))
+      return err(`defaults.${field} is ${shown(name)}: want one of ${Object.keys(POLICIES).join(', ')}`);
+  return ok({ nodePolicy: nodePolicy as PolicyName, devicePolicy: devicePolicy as PolicyName });
+}
+
+function nodeOf({ name, vendors }: Record<string, unknown>): Result<NodeFacts, string> {
+  if (typeof name !== 'string' || name === '') return err(`has name ${shown(name)}: want a text`);
+  if (!isRecord(vendors)) return err(`has vendors ${shown(vendors)}: want an object`);
+  const devices: Device[] = [];
+  const cordoned = new Set<string>();
+  const unreadable = new Map<string, string>();
+  const slots = new Map<string, number>();
+  for (const [vendor, row] of Object.entries(vendors)) {
+    const read = vendorOf(vendor, isRecord(row) ? row : {});
+    if (!read.ok) return read;
+    devices.push(...read.value.devices);
+    for (const id of read.value.cordoned) cordoned.add(id);
+    slots.set(vendor, read.value.slots);
+    if (read.value.unreadable !== null) unreadable.set(vendor, read.value.unreadable);
+  }
+  return ok({ name, devices, unreadable, slots, cordoned });
+}
+
+interface VendorPart {
+  readonly devices: readonly Device[];
+  readonly cordoned: readonly string[];
+  readonly slots: number;
+  readonly unreadable: string | null;
+}
+
+/** Its devices are the rows of an inventory, with more in each. */
+function vendorOf(vendor: string, row: Record<string, unknown>): Result<VendorPart, string> {
+  const { devices: rows, slots, unreadable } = row;
+  const read = decodeInventory(vendor, JSON.stringify({ v: INVENTORY_VERSION, devices: rows }));
+  if (!read.ok || !Array.isArray(rows)) return err(`has devices of ${vendor} that cannot be read`);
+  if (!isCount(slots)) return err(`has slots of ${vendor} ${shown(slots)}: want a whole number`);
+  const cordoned = cordonedIn(rows);
+  const told = typeof unreadable === 'string' ? unreadable : null;
+  return ok({ devices: read.value, cordoned, slots, unreadable: told });
+}
+
+const cordonedIn = (rows: readonly unknown[]): readonly string[] =>
+  rows.flatMap((row) => (isRecord(row) && row.cordoned === true ? [String(row.id)] : []));
+
+function podOf(row: Record<string, unknown>): Result<Sighting, string> {
+  const { uid, pod, node } = row;
+  for (const [field, text] of Object.entries({ uid, pod, node }))
+    if (typeof text !== 'string' || text === '') return err(`has ${field} ${shown(text)}: want a text`);
+  const containers = containersOf(row.containers);
+  if (containers === null) return err('has containers that cannot be read');
+  const slots = slotsOf(row.slots);
+  if (slots === null) return err(`has slots ${shown(row.slots)}: want vendors with whole numbers`);
+  const claim = claimOf(row);
+  if (!claim.ok) return claim;
+  const names = { uid: uid as string, pod: pod as string, node: node as string };
+  return ok({ ...names, containers, slots, isInitOnly: row.initOnly === true, claim: claim.value });
+}
+
+const KINDS: readonly unknown[] = ['init', 'sidecar', 'app'];
+
+function containersOf(value: unknown): ContainerKinds | null {
+  if (!Array.isArray(value)) return null;
+  const rows = (value as unknown[]).filter(isRecord);
+  const isRead = rows.every(({ name, kind }) => typeof name === 'string' && KINDS.includes(kind));
+  if (!isRead || rows.length !== value.length) return null;
+  return rows.map(({ name, kind }) => ({ name, kind })) as ContainerKinds;
+}
+
+function slotsOf(value: unknown): ReadonlyMap<string, number> | null {
+  if (!isRecord(value) || !Object.values(value).every(isCount)) return null;
+  return new Map(Object.entries(value) as [string, number][]);
+}
+
+function claimOf({ claim, placement, trouble }: Record<string, unknown>): Result<Claim, string> {
+  if (claim === 'none') return ok({ kind: 'none' });
+  if (claim === 'unreadable')
+    return ok({ kind: 'unreadable', detail: typeof trouble === 'string' ? trouble : '' });
+  if (claim !== 'placed') return err(`has claim ${shown(claim)}: want one of placed, unreadable, none`);
+  const read = decodePlacement(JSON.stringify(placement) ?? '');
+  return read.ok ? ok({ kind: 'placed', placement: read.value }) : err(`has no placement: ${read.error}`);
+}

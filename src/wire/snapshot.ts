@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Letter: what the ledger knows, as plain JSON for people and for `kerf replay`. Units are in the names.
+// Only what placing counts stands in it: no environment, image, command, label or annotation of any pod.
+//
+//   {"v":2,"revision":7,"defaults":{"nodePolicy":"binpack","devicePolicy":"binpack"},
+//    "nodes":[{"name":"n1",…,"vendors":{"<vendor>":{"slots":20,…,"devices":[{"id":"GPU-…",…,"held":{…}}]}}}],
+//    "pods":[{"uid":"…","pod":"team/a","node":"n1","claim":"placed","containers":[…],"slots":{…},"placement":{…}}]}
+//
+// What nodes are said to hold is for people: a reader adds it up again from the pods.
+import type { Holding } from '../core/holding.js';
+import type { DeviceState, NodeView, VendorView } from '../core/node.js';
+import type { PolicyDefaults } from '../core/policies.js';
+import type { Snapshot } from '../core/snapshot.js';
+import { encodePlacement } from './placement.js';
+
+export const SNAPSHOT_VERSION = 2;
+
+export interface SnapshotScene {
+  readonly snapshot: Snapshot;
+  readonly defaults: PolicyDefaults;
+}
+
+/** `holdings`: who holds it, pod by pod. */
+export function encodeSnapshot({ snapshot, defaults }: SnapshotScene, holdings: Iterable<Holding>): object {
+  const { nodePolicy, devicePolicy } = defaults;
+  return {
+    v: SNAPSHOT_VERSION,
+    revision: snapshot.revision,
+    defaults: { nodePolicy, devicePolicy },
+    nodes: [...snapshot.allNodes()].map(nodeRow),
+    pods: [...holdings].map(podRow),
+  };
+}
+
+function podRow({ uid, pod, node, state, claim, trouble, containers, slots, isInitOnly }: Holding): object {
+  return {
+    ...{ uid, pod, node, state, claim: claim.kind },
+    ...(trouble === '' ? {} : { trouble }),
+    containers: containers.map(({ name, kind }) => ({ name, kind })),
+    slots: Object.fromEntries(slots),
+    initOnly: isInitOnly,
+    ...(claim.kind === 'placed'
+      ? { placement: JSON.parse(encodePlacement(claim.placement)) as unknown }
+      : {}),
+  };
+}
+
+function nodeRow(node: NodeView): object {
+  const vendors = Object.fromEntries([...node.vendors].map(([name, view]) => [name, vendorRow(view)]));
+  return { name: node.name, revision: node.revision, heldBy: node.heldBy, initOnly: node.initOnly, vendors };
+}
+
+function vendorRow({ devices, slots, slotsUsed, unreadable }: VendorView): object {
+  return { slots, slotsUsed, unreadable, devices: devices.map(deviceRow) };
+}
+
+function deviceRow({ device, hold, isCordoned }: DeviceState): object {
+  return {
+    id: device.id,
+    index: device.index,
+    model: device.model,
+    memoryMiB: device.memory,
+    corePercent: device.cores / 10,
+    splits: device.splits,
+    numa: device.numa,
+    healthy: device.isHealthy,
+    reason: device.reason,
+    cordoned: isCordoned,
+    held: {
+      memoryMiB: hold.memory,
+      corePercent: hold.cores / 10,
+      slices: hold.slices,
+      exclusive: hold.isExclusive,
+    },
+  };
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `npm run build:native` leaves, built once for the tests; a build that is up to date costs half a second.
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+export const BUILT = `${ROOT}native/build/release`;
+
+export const PATHS = {
+  addon: `${ROOT}native/build/nvml-addon/Release/nvml.node`,
+  fakeFolder: `${BUILT}/fake`,
+  fakeGpus: `${BUILT}/fake/kerf-fake-gpus`,
+  fakeNvml: `${BUILT}/fake/libnvidia-ml.so.1`,
+  fakeCuda: `${BUILT}/fake/libcuda.so.1`,
+  printOffsets: `${BUILT}/bin/print-offsets`,
+  workload: `${BUILT}/kerf-workload`,
+} as const;
+
+let isBuilt = false;
+
+export function buildNative(): void {
+  if (isBuilt) return;
+  const { status, stderr } = spawnSync(process.execPath, [`${ROOT}native/build.mjs`], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  });
+  if (status !== 0) throw new Error(`npm run build:native ended with ${status}\n${stderr.slice(-4000)}`);
+  isBuilt = true;
+}
+
+export interface FakeGpu {
+  readonly minor: number;
+  readonly uuid: string;
+  readonly memoryMiB: number;
+  readonly model: string;
+}
+
+/** A machine of fake GPUs in `folder`; the same folder name gives the same UUIDs. */
+export function makeMachine(folder: string, ...gpus: readonly string[]): readonly FakeGpu[] {
+  const wishes = gpus.flatMap((gpu) => ['--gpu', gpu]);
+  const { status, stdout, stderr } = spawnSync(PATHS.fakeGpus, ['init', folder, ...wishes], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(stderr);
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [minor = '', uuid = '', memory = '', ...model] = line.split(' ');
+      return { minor: Number(minor), uuid, memoryMiB: Number(memory), model: model.join(' ') };
+    });
+}
+
+export function fakeGpus(...args: readonly string[]): {
+  readonly status: number | null;
+  readonly stderr: string;
+} {
+  const { status, stderr } = spawnSync(PATHS.fakeGpus, args, { encoding: 'utf8' });
+  return { status, stderr };
+}

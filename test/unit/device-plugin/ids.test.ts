@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, it } from 'vitest';
+import { idAt, idsOf } from '../../../device-plugin/ids.js';
+import { aNodeDevice, anOwner, aPlacement, aSlice, aSlot, GPU_A, GPU_B } from '../../builders/slots.js';
+
+const well = aNodeDevice({ splits: 3 });
+const sick = aNodeDevice({ id: GPU_B, index: 1, splits: 3, isHealthy: false });
+const healthOf = (ids: ReturnType<typeof idsOf>): string =>
+  ids.map(({ isHealthy }) => (isHealthy ? '+' : '-')).join('');
+const on = (deviceId: string) => anOwner({ placement: aPlacement({ a: [aSlice(deviceId)] }) });
+
+describe('ids', () => {
+  it('are named from slot-0001 on, as many as all devices carry', () => {
+    expect(idsOf([well, sick], []).map(({ id }) => id)).toEqual([0, 1, 2, 3, 4, 5].map(idAt));
+    expect(idAt(0)).toBe('slot-0001');
+    expect(idAt(12_344)).toBe('slot-12345');
+  });
+
+  it.each([
+    ['all free, all devices well', [well, { ...sick, isHealthy: true }], [], '++++++'],
+    ['free ids are healthy as far as healthy devices go', [well, sick], [], '+++---'],
+    ['an id claimed on the sick device is sick', [well, sick], [aSlot(1, [idAt(0)], on(GPU_B))], '-+++--'],
+    ['an id claimed on the well device is well', [well, sick], [aSlot(1, [idAt(5)], on(GPU_A))], '++---+'],
+    ['an id given and not yet started in counts as free', [well, sick], [aSlot(1, [idAt(5)])], '+++---'],
+    [
+      'of two claims the later one tells',
+      [well, sick],
+      [aSlot(1, [idAt(0)], on(GPU_B)), aSlot(2, [idAt(0)], on(GPU_A))],
+      '+++---',
+    ],
+    ['a device that is unknown is not well', [well], [aSlot(1, [idAt(0)], on('GPU-x'))], '-++'],
+    ['no device, no id', [], [], ''],
+  ])('%s', (_, devices, slots, health) => {
+    expect(healthOf(idsOf(devices, slots))).toBe(health);
+  });
+});

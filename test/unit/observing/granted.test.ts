@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, it } from 'vitest';
+import { mib, milliCores } from '../../../src/core/units.js';
+import { grantedOf } from '../../../src/observing/granted.js';
+import { VENDORS } from '../../../src/vendors/index.js';
+import { encodeInventory } from '../../../src/wire/inventory.js';
+import { PLACEMENT } from '../../../src/wire/names.js';
+import { encodePlacement } from '../../../src/wire/placement.js';
+import { aSlice } from './readings.js';
+
+const letter = encodeInventory([
+  {
+    id: 'GPU-1',
+    vendor: 'nvidia',
+    index: 0,
+    model: 'A100-40G',
+    memory: mib(40_960),
+    cores: milliCores(1000),
+    splits: 10,
+    numa: null,
+    isHealthy: true,
+    reason: '',
+  },
+]);
+
+const node = (name: string, inventory = letter) => ({
+  metadata: { name, annotations: { 'kerf.dev/inventory-nvidia': inventory } },
+  status: { allocatable: { 'nvidia.com/gpu': '10' } },
+});
+
+const pod = (uid: string, placement: string, phase = 'Running') => ({
+  metadata: { uid, name: uid, namespace: 'a', annotations: { [PLACEMENT]: placement } },
+  spec: {
+    nodeName: 'n1',
+    initContainers: [{ name: 'init' }],
+    containers: [{ name: 'main', resources: { limits: { 'nvidia.com/gpu': '1' } } }],
+  },
+  status: { phase },
+});
+
+const placed = (...rows: (readonly [string, number, number])[]): string =>
+  encodePlacement({
+    containers: rows.map(([name, memory, cores]) => ({ name, slices: [aSlice('GPU-1', memory, cores)] })),
+  });
+
+const device = (pods: readonly unknown[]) => grantedOf({ nodes: [node('n1')], pods }, VENDORS)[0]?.devices[0];
+
+describe('what is granted', () => {
+  it('adds up over pods', () =>
+    expect(
+      device([pod('u1', placed(['main', 4096, 30])), pod('u2', placed(['main', 8192, 20]))]),
+    ).toMatchObject({
+      memoryMiB: 40_960,
+      grantedMiB: 12_288,
+      corePercent: 100,
+      grantedCorePercent: 50,
+      slices: 2,
+      splits: 10,
+    }));
+
+  it('counts the peak of a pod whose init container has more', () =>
+    expect(device([pod('u1', placed(['init', 8192, 10], ['main', 4096, 30]))])).toMatchObject({
+      grantedMiB: 8192,
+      grantedCorePercent: 30,
+    }));
+
+  it.each(['Succeeded', 'Failed'])('is nothing for a pod that is %s', (phase) =>
+    expect(device([pod('u1', placed(['main', 4096, 30]), phase)])).toMatchObject({
+      grantedMiB: 0,
+      slices: 0,
+    }),
+  );
+
+  it('says which node is held whole by a placement nobody can read', () => {
+    const [seen] = grantedOf({ nodes: [node('n1')], pods: [pod('u1', '{"v":9}')] }, VENDORS);
+    expect(seen?.problems).toEqual(['held whole: the placement of a/u1 cannot be read']);
+  });
+
+  it('says why an inventory cannot be read, and leaves out nodes that have none', () => {
+    const nodes = [node('n10'), node('n2', '{"v":7}'), { metadata: { name: 'plain' } }];
+    const seen = grantedOf({ nodes, pods: [] }, VENDORS);
+    expect(seen.map((each) => [each.node, each.devices.length, each.problems])).toEqual([
+      ['n2', 0, ['inventory of nvidia has version 7, not 1']],
+      ['n10', 1, []],
+    ]);
+  });
+});

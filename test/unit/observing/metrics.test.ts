@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, it } from 'vitest';
+import { familiesOf, METRICS } from '../../../src/observing/metrics.js';
+import { usageOf } from '../../../src/observing/usage.js';
+import { aNode, aReading, aRegion, aSlot, MIB } from './readings.js';
+
+const samples = (change: Parameters<typeof aNode>[0] = {}) =>
+  new Map(familiesOf(usageOf(aNode(change))).map((family) => [family.metric.name, family.samples]));
+
+describe('metrics', () => {
+  it('come in the order of the table, each once', () => {
+    const names = familiesOf(usageOf(aNode())).map((family) => family.metric.name);
+    expect(names).toEqual(METRICS.map((metric) => metric.name));
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  it.each([
+    ['kerf_device_memory_total_bytes', 40_960 * MIB],
+    ['kerf_device_memory_used_bytes', 5 * MIB],
+    ['kerf_device_memory_granted_bytes', 4096 * MIB],
+    ['kerf_device_cores_granted_ratio', 0.3],
+    ['kerf_device_slices', 1],
+    ['kerf_device_healthy', 1],
+    ['kerf_slice_memory_granted_bytes', 4096 * MIB],
+    ['kerf_slice_memory_used_bytes', 3 * MIB],
+    ['kerf_slice_memory_peak_bytes', 4 * MIB],
+    ['kerf_slice_memory_refusals_total', 2],
+    ['kerf_slice_memory_refused_bytes_total', 6 * MIB],
+    ['kerf_slice_cores_granted_ratio', 0.3],
+    ['kerf_slice_enforced', 1],
+    ['kerf_slice_unreadable', 0],
+    ['kerf_monitor_source_up', 1],
+  ])('%s is %d', (name, value) => {
+    const used = { usedBytes: 3 * MIB, peakBytes: 4 * MIB, refusals: 2, refusedBytes: 6 * MIB };
+    const devices = [aReading({ usedBytes: 5 * MIB })];
+    const got = samples({ devices, regions: new Map([['s1', aRegion(used)]]) }).get(name);
+    expect(got?.map((sample) => sample.value)).toEqual([value]);
+  });
+
+  it('carry exactly the labels of the table', () => {
+    for (const { metric, samples: rows } of familiesOf(usageOf(aNode())))
+      for (const row of rows) expect(Object.keys(row.labels)).toEqual(metric.labels);
+  });
+
+  it('have no sample where nobody counts, and say so', () => {
+    const got = samples({ regions: new Map(), slots: [aSlot({ enforcement: 'unenforced: static binary' })] });
+    expect(got.get('kerf_slice_memory_used_bytes')).toEqual([]);
+    expect(got.get('kerf_slice_unreadable')).toMatchObject([{ value: 1 }]);
+    expect(got.get('kerf_slice_enforced')).toMatchObject([{ value: 0 }]);
+  });
+});

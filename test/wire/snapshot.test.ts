@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// The snapshot letter, both ways. Files of it lie on people's disks: a golden file is not changed, one is added.
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Ledger } from '../../src/core/ledger.js';
+import { ledgerOf } from '../../src/scheduling/replay.js';
+import { encodeSnapshot } from '../../src/wire/snapshot.js';
+import { decodeSnapshot } from '../../src/wire/snapshot-read.js';
+import { aDevice, anAssumption, aPlacement, aRequest, aSighting, someFacts } from '../builders/core.js';
+
+const golden = readFileSync(new URL('golden/snapshot-v2.json', import.meta.url), 'utf8');
+const defaults = { nodePolicy: 'binpack', devicePolicy: 'spread' } as const;
+const written = (snapshot: Ledger): string =>
+  JSON.stringify(encodeSnapshot({ snapshot, defaults }, snapshot.allHoldings()), null, 2);
+
+function everything(): Ledger {
+  const ledger = new Ledger();
+  const sick = aDevice({ id: 'GPU-1', index: 1, isHealthy: false, reason: 'Xid 79', numa: 1 });
+  ledger.setNode(someFacts({ devices: [aDevice(), sick], cordoned: new Set(['GPU-1']) }));
+  ledger.setNode(someFacts({ name: 'n2', devices: [], unreadable: new Map([['nvidia', 'no JSON']]) }));
+  ledger.setNode(someFacts({ name: 'n3', devices: [aDevice({ id: 'GPU-2' })] }));
+  ledger.confirm(
+    aSighting({
+      containers: [
+        { name: 'prepare', kind: 'init' },
+        { name: 'main', kind: 'app' },
+      ],
+      claim: {
+        kind: 'placed',
+        placement: aPlacement({ prepare: [['GPU-0', 8192]], main: [['GPU-0', 4096, 305]] }),
+      },
+    }),
+  );
+  ledger.confirm(
+    aSighting({ uid: 'u2', pod: 'a/odd', node: 'n3', claim: { kind: 'unreadable', detail: 'x' } }),
+  );
+  ledger.confirm(aSighting({ uid: 'u3', pod: 'a/none', node: 'n3', claim: { kind: 'none' } }));
+  ledger.assume(
+    anAssumption(aRequest(), aPlacement({ main: [['GPU-0', 1000]] }), {
+      uid: 'u4',
+      pod: 'a/new',
+      isInitOnly: true,
+    }),
+  );
+  return ledger;
+}
+
+describe('the snapshot letter', () => {
+  it('is written as in the golden file', () => expect(`${written(everything())}\n`).toBe(golden));
+
+  it('read back and filled into a ledger shows the same nodes', () => {
+    const read = decodeSnapshot(golden);
+    expect(read).toMatchObject({ ok: true, value: { revision: everything().revision, defaults } });
+    const views = (ledger: Ledger) => [...ledger.allNodes()].map((view) => ({ ...view, revision: 0 }));
+    if (read.ok) expect(views(ledgerOf(read.value))).toEqual(views(everything()));
+  });
+
+  it.each([
+    ['', 'the snapshot is not a JSON object'],
+    [golden.replace('"v": 2', '"v": 1'), 'the snapshot has version 1, not 2'],
+    [golden.replace('"devicePolicy": "spread"', '"devicePolicy": "toString"'), 'defaults.devicePolicy is'],
+    [golden.replace('"id": "GPU-0"', '"id": 3'), 'nodes[0] has devices of nvidia that cannot be read'],
+    [golden.replace('"pod": "a/odd"', '"pod": ""'), 'pods[2] has pod "": want a text'],
+    [golden.replace('"claim": "none"', '"claim": "some"'), 'has claim "some": want one of placed'],
+    [golden.replace('"memoryMiB": 4096,\n', ''), 'has no placement: container main'],
+  ])('is refused with a sentence', (text, sentence) => {
+    expect(decodeSnapshot(text)).toEqual({ ok: false, error: expect.stringContaining(sentence) });
+  });
+
+  it('never throws, whatever comes', () => {
+    const whole = JSON.parse(golden) as Record<string, unknown>;
+    fc.assert(
+      fc.property(fc.constantFrom(...Object.keys(whole)), fc.jsonValue(), (key, value) => {
+        decodeSnapshot(JSON.stringify({ ...whole, [key]: value }));
+        decodeSnapshot(JSON.stringify({ ...whole, [key]: [value] }));
+      }),
+    );
+  });
+});
