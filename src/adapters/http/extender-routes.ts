@@ -24,7 +24,8 @@ export type Outcome = 'ok' | 'refused' | 'error';
 export interface ExtenderPorts {
   /** A sentence while we may not answer (watches not synced, stopping); null when we may. */
   readonly notReady: () => string | null;
-  readonly filter: (ask: FilterAsk) => FilterAnswer | Promise<FilterAnswer>;
+  /** A sentence where nothing can be said yet: the pod is then tried again with backoff. */
+  readonly filter: (ask: FilterAsk) => FilterAnswer | string | Promise<FilterAnswer | string>;
   readonly prioritize: (ask: FilterAsk) => readonly HostScore[];
   /** Empty: bound. */
   readonly bind: (ask: BindAsk) => Promise<string>;
@@ -54,6 +55,7 @@ const HANDLERS: Readonly<Record<Verb, Handler>> = {
     const ask = decodeArgs(text);
     if (!ask.ok) return { body: encodeFilterError(ask.error), outcome: 'error' };
     const answer = await ports.filter(ask.value);
+    if (typeof answer === 'string') return { body: encodeFilterError(answer), outcome: 'error' };
     return { body: encodeFilter(answer), outcome: answer.nodeNames.length > 0 ? 'ok' : 'refused' };
   },
   prioritize(text, ports) {

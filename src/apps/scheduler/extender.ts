@@ -6,7 +6,7 @@ import type { ExtenderPorts } from '../../adapters/http/extender-routes.js';
 import type { BindAnswer } from '../../scheduling/bind.js';
 import { filter, type Scene, SHORT_LIST } from '../../scheduling/filter.js';
 import type { DecisionLog } from '../../scheduling/decision-log.js';
-import { createPatience } from '../../scheduling/patience.js';
+import { createPatience, Doubts } from '../../scheduling/patience.js';
 import { prioritize } from '../../scheduling/prioritize.js';
 import type { Vendor } from '../../vendors/index.js';
 import type { NodeRefusal } from '../../core/refusal.js';
@@ -25,6 +25,8 @@ export interface ExtenderJoint {
   readonly log: Logger;
 }
 
+const NOT_HEARD =
+  'nothing was heard of the cluster since this pod was last refused: Kerf looks again in a moment';
 const NOT_READY = 'Kerf has not seen the cluster yet: its watches are still listing';
 
 export function joinExtender(joint: ExtenderJoint): ExtenderPorts {
@@ -69,12 +71,15 @@ function filterWith({
     pause: (ms) => new Promise((resolve) => clock.after(ms, resolve)),
     revision: () => scene.snapshot.revision,
   });
+  const doubts = new Doubts();
   return async ({ pod: raw, nodeNames }) => {
     const pod = readPodView(raw, vendors);
     const { revision } = scene.snapshot;
     let { answer, refusals } = filter(pod.request, nodeNames, scene);
     if (pod.request.ok && refusals.size > 0 && (await awaitNews(revision)))
       ({ answer, refusals } = filter(pod.request, nodeNames, scene));
+    if (pod.request.ok && refusals.size > 0 && doubts.doubt(pod.uid, scene.snapshot.revision))
+      return NOT_HEARD;
     for (const { kind } of refusals.values()) metrics.count('refusals', { verb: 'filter', kind });
     decisions.record({
       ...{ at: clock.now(), verb: 'filter', pod: nameOf(pod), uid: pod.uid },

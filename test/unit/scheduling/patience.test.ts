@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createPatience, NEWS_MS, REST_MS } from '../../../src/scheduling/patience.js';
+import { createPatience, Doubts, NEWS_MS, REST_MS } from '../../../src/scheduling/patience.js';
 
 let now: number;
 let revision: number;
@@ -47,5 +47,32 @@ describe('before all nodes are refused', () => {
     now = 10_000 + REST_MS;
     await awaitNews(1);
     expect(now).toBe(10_000 + REST_MS + NEWS_MS);
+  });
+});
+
+describe('a no given again though nothing was heard since', () => {
+  it('is doubted once, then stands, for each time that kube-scheduler wakes the pod', () => {
+    const doubts = new Doubts();
+    expect([1, 1, 1, 1, 1].map((heard) => doubts.doubt('pod', heard))).toEqual([
+      false,
+      true,
+      false,
+      true,
+      false,
+    ]);
+  });
+
+  it('stands at once where something was heard', () => {
+    const doubts = new Doubts();
+    expect([1, 2, 3].map((heard) => doubts.doubt('pod', heard))).toEqual([false, false, false]);
+  });
+
+  it('is remembered for each pod by itself, of the last ten thousand', () => {
+    const doubts = new Doubts();
+    doubts.doubt('first', 1);
+    expect(doubts.doubt('second', 1)).toBe(false);
+    expect(doubts.doubt('first', 1)).toBe(true);
+    for (let i = 0; i < 10_000; i++) doubts.doubt(`other-${i}`, 1);
+    expect(doubts.doubt('second', 1)).toBe(false);
   });
 });
