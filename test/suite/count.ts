@@ -45,6 +45,28 @@ function countFile(file: VitestFile): Count {
   };
 }
 
+/** Files with a failure, as vitest names them, and the names of what failed there. */
+export function failuresOf(report: string): ReadonlyMap<string, readonly string[]> {
+  const files = (JSON.parse(report) as { testResults: readonly VitestFile[] }).testResults;
+  return new Map(
+    files
+      .filter((file) => countFile(file).failed > 0)
+      .map(({ name, assertionResults }) => [
+        name,
+        assertionResults.filter(({ status }) => status === 'failed').map(({ fullName }) => fullName),
+      ]),
+  );
+}
+
+/** What counts after failed files were run again: each file's last run. */
+export function countAgain(first: string, second: string): Count {
+  const read = (report: string) => (JSON.parse(report) as { testResults: readonly VitestFile[] }).testResults;
+  const later = new Map(read(second).map((file) => [file.name, file]));
+  return read(first)
+    .map((file) => countFile(later.get(file.name) ?? file))
+    .reduce(addCount, NOTHING);
+}
+
 /** ctest's JUnit: one <testcase name=… status="run|fail|notrun|disabled"> each. */
 export function countCtest(report: string): Count {
   const cases = [...report.matchAll(/<testcase\s([^>]*)>/g)].map(([, attributes = '']) => ({

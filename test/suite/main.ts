@@ -4,8 +4,8 @@
 //   CI=true                   a part or a test that is skipped counts as a failure
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { addCount, type Count, countCtest, countVitest, NOTHING } from './count.js';
-import { type Part, PARTS, REPORTS } from './parts.js';
+import { addCount, type Count, countAgain, countCtest, countVitest, failuresOf, NOTHING } from './count.js';
+import { againOf, type Part, PARTS, reportOf, REPORTS } from './parts.js';
 
 interface Outcome {
   readonly part: Part;
@@ -14,7 +14,12 @@ interface Outcome {
   readonly skipped: string | null;
   readonly isGood: boolean;
   readonly seconds: number;
+  /** Tests that failed and passed when run again. */
+  readonly flaked: readonly string[];
 }
+
+/** More failed files than this are no accident. */
+const MOST_AGAIN = 2;
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 /** Set by Ctrl-C: no further part is begun. */
@@ -48,24 +53,54 @@ async function runPart(part: Part, before: readonly Outcome[]): Promise<Outcome>
   const start = Date.now();
   if (why !== null) {
     console.log(`\n── ${part.name}: skipped, ${why}`);
-    return { part, count: NOTHING, skipped: why, isGood: !isCi && broken === undefined, seconds: 0 };
+    return {
+      part,
+      count: NOTHING,
+      skipped: why,
+      isGood: !isCi && broken === undefined,
+      seconds: 0,
+      flaked: [],
+    };
   }
   console.log(`\n── ${part.name}: ${part.command.join(' ')}`);
-  const code = await run(part);
+  const first = await run(part);
+  const { code, count, flaked } = (await runAgain(part, first)) ?? {
+    code: first,
+    count: countOf(part, first),
+    flaked: [],
+  };
   const seconds = Math.round((Date.now() - start) / 1000);
   console.log(`── ${part.name}: ${code === 0 ? 'good' : `failed (exit ${code})`} after ${seconds} s`);
-  const count = countOf(part, code);
-  return { part, count, skipped: null, isGood: code === 0, seconds };
+  return { part, count, skipped: null, isGood: code === 0, seconds, flaked };
+}
+
+/** The failed files once more; null where that is not for this part, or more failed than by accident. */
+async function runAgain(
+  part: Part,
+  code: number,
+): Promise<{ readonly code: number; readonly count: Count; readonly flaked: readonly string[] } | null> {
+  const path = reportOf(part.name);
+  if (part.isTriedAgain === undefined || code !== 1 || isInterrupted || !existsSync(path)) return null;
+  const first = readFileSync(path, 'utf8');
+  const failures = failuresOf(first);
+  if (failures.size === 0 || failures.size > MOST_AGAIN) return null;
+  for (const name of [...failures.values()].flat()) console.log(`── ${part.name}: failed: ${name}`);
+  const again = againOf(part, [...failures.keys()]);
+  console.log(`── ${part.name}: ${failures.size} file(s) once more`);
+  const second = await run(again);
+  if (!existsSync(reportOf(again.name))) return null;
+  const count = countAgain(first, readFileSync(reportOf(again.name), 'utf8'));
+  return { code: second, count, flaked: second === 0 ? [...failures.values()].flat() : [] };
 }
 
 /** A part that failed without naming a test counts as one failure: nothing bad adds up to zero. */
 function countOf(part: Part, code: number): Count {
-  const count = reportOf(part);
+  const count = countedIn(part);
   return code !== 0 && count.failed === 0 ? addCount(count, { ...NOTHING, failed: 1 }) : count;
 }
 
-function reportOf(part: Part): Count {
-  const path = `${REPORTS}/${part.name}.${part.counting === 'ctest' ? 'xml' : 'json'}`;
+function countedIn(part: Part): Count {
+  const path = part.counting === 'ctest' ? `${REPORTS}/${part.name}.xml` : reportOf(part.name);
   if (part.counting === 'step' || !existsSync(path)) return NOTHING;
   const text = readFileSync(path, 'utf8');
   return part.counting === 'ctest' ? countCtest(text) : countVitest(text);
@@ -121,6 +156,8 @@ function summary(outcomes: readonly Outcome[]): number {
   }
   for (const { part, skipped } of skippedParts) console.log(`skipped part ${part.name}: ${skipped}`);
   for (const name of total.skippedNames) console.log(`skipped test: ${name}`);
+  for (const name of outcomes.flatMap(({ flaked }) => flaked))
+    console.log(`failed once, and passed when run again: ${name}`);
   const failed = total.failed + (isCi ? total.skipped + skippedParts.length : 0);
   console.log(`${total.passed} passed, ${failed} failed`);
   return failed === 0 && outcomes.every((outcome) => outcome.isGood) ? 0 : 1;

@@ -10,6 +10,8 @@ export interface Part {
   /** step: only a failure counts. vitest, ctest: each test of the report counts. */
   readonly counting: Counting;
   readonly timeoutMinutes: number;
+  /** Drives a real cluster on shared cores: a file or two that failed are run once more, and both runs are told (decision 14). */
+  readonly isTriedAgain?: true;
   /** Parts without which this one says nothing. */
   readonly needs?: readonly string[];
   /** Why the part cannot run on this machine; null when it can. */
@@ -28,8 +30,22 @@ const vitest = (project: string): readonly string[] => [
   `--project=${project}`,
   '--reporter=default',
   '--reporter=json',
-  `--outputFile.json=${REPORTS}/${project}.json`,
+  `--outputFile.json=${reportOf(project)}`,
 ];
+
+export function reportOf(name: string): string {
+  return `${REPORTS}/${name}.json`;
+}
+
+/** The same part for these files alone, with a report of its own. */
+export const againOf = (part: Part, files: readonly string[]): Part => {
+  const name = `${part.name}-again`;
+  return {
+    ...part,
+    name,
+    command: [...vitest(part.name).slice(0, -1), `--outputFile.json=${reportOf(name)}`, ...files],
+  };
+};
 
 export const PARTS: readonly Part[] = [
   { name: 'format', command: ['npm', 'run', '-s', 'check:format'], counting: 'step', timeoutMinutes: 2 },
@@ -64,6 +80,7 @@ export const PARTS: readonly Part[] = [
     name: 'cluster',
     command: vitest('cluster'),
     counting: 'vitest',
+    isTriedAgain: true,
     timeoutMinutes: 8,
     needs: ['binaries'],
     missing: whyNoCluster,
@@ -72,6 +89,7 @@ export const PARTS: readonly Part[] = [
     name: 'e2e',
     command: vitest('e2e'),
     counting: 'vitest',
+    isTriedAgain: true,
     timeoutMinutes: 25,
     needs: ['build', 'binaries'],
     missing: whyNoCluster,

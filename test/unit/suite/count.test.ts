@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
-import { countCtest, countVitest } from '../../suite/count.js';
+import { countAgain, countCtest, countVitest, failuresOf } from '../../suite/count.js';
 
 const file = (status: string, ...states: string[]) => ({
   status,
@@ -37,5 +37,19 @@ describe('a ctest report', () => {
       <testcase name="gpu" status="notrun"/>
       <testcase name="off" status="disabled"/></testsuite>`;
     expect(countCtest(xml)).toEqual({ passed: 1, failed: 1, skipped: 2, skippedNames: ['gpu', 'off'] });
+  });
+});
+
+describe('files run again', () => {
+  const named = (name: string, status: string, ...states: string[]) => ({ ...file(status, ...states), name });
+  const first = report(named('a', 'passed', 'passed'), named('b', 'failed', 'passed', 'failed'));
+
+  it('are those with a failure, by the names of what failed', () =>
+    expect([...failuresOf(first)]).toEqual([['b', ['test 1']]]));
+
+  it('count by their last run, the others by their first', () => {
+    const good = countAgain(first, report(named('b', 'passed', 'passed', 'passed')));
+    expect(good).toMatchObject({ passed: 3, failed: 0 });
+    expect(countAgain(first, first)).toMatchObject({ passed: 2, failed: 1 });
   });
 });
