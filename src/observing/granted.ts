@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is granted in the whole cluster, read from the API server alone: inventories on nodes, placements on pods.
 // The scheduler's own ledger does the counting, so that both tell the same.
-import type { Claim, Sighting } from '../core/holding.js';
 import { Ledger } from '../core/ledger.js';
 import type { DeviceState, NodeView } from '../core/node.js';
 import type { Vendor } from '../vendors/index.js';
 import { readNodeFacts } from '../wire/node-view.js';
-import { decodePlacement } from '../wire/placement.js';
-import { type PodView, readPodView } from '../wire/pod-view.js';
+import { readPodView } from '../wire/pod-view.js';
+import { holdsSomething, sightingOf } from '../wire/sighting.js';
 
 export interface ClusterObjects {
   /** As the API server sends them. */
@@ -50,29 +49,6 @@ export function grantedOf(objects: ClusterObjects, vendors: readonly Vendor[]): 
     .filter((view) => view.vendors.size > 0)
     .map(grantedNode)
     .sort((a, b) => a.node.localeCompare(b.node, 'en', { numeric: true }));
-}
-
-function holdsSomething(pod: PodView): boolean {
-  return pod.nodeName !== '' && !pod.isOver && (pod.asksForDevices || pod.placement !== null);
-}
-
-function sightingOf(pod: PodView): Sighting {
-  return {
-    uid: pod.uid,
-    pod: `${pod.namespace}/${pod.name}`,
-    containers: pod.containers,
-    slots: pod.slots,
-    isInitOnly: pod.isInitOnlyUnstarted,
-    node: pod.nodeName,
-    claim: claimOf(pod.placement),
-  };
-}
-
-function claimOf(letter: string | null): Claim {
-  if (letter === null) return { kind: 'none' };
-  const placement = decodePlacement(letter);
-  if (!placement.ok) return { kind: 'unreadable', detail: placement.error };
-  return { kind: 'placed', placement: placement.value };
 }
 
 function grantedNode(view: NodeView): GrantedNode {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // From the watch into the ledger: what is bound is confirmed, what is over or gone is released.
-import type { Claim, Sighting } from '../core/holding.js';
 import type { Ledger } from '../core/ledger.js';
 import type { NodeFacts } from '../core/node.js';
-import { decodePlacement } from '../wire/placement.js';
 import type { PodView } from '../wire/pod-view.js';
+import { holdsSomething, sightingOf } from '../wire/sighting.js';
 import type { PodMirror } from './pod-mirror.js';
 import type { TroubleSink } from './ports.js';
 
@@ -26,7 +25,7 @@ export function followPods(options: FollowOptions): Follower<PodView> {
   return {
     onReplace(all) {
       pods.replace(all);
-      ledger.keepOnly(new Set(all.filter(isBound).map(({ uid }) => uid)));
+      ledger.keepOnly(new Set(all.filter(holdsSomething).map(({ uid }) => uid)));
       for (const pod of all) see(options, pod);
     },
     onUpsert(pod) {
@@ -43,7 +42,7 @@ export function followPods(options: FollowOptions): Follower<PodView> {
 /** Every bound pod that asks or carries a placement is seen, whoever placed it; a pod all over holds nothing. */
 function see({ ledger, troubles }: FollowOptions, pod: PodView): void {
   if (pod.isOver) ledger.release(pod.uid);
-  if (!isBound(pod)) return;
+  if (!holdsSomething(pod)) return;
   const before = ledger.holding(pod.uid)?.trouble ?? '';
   const { trouble } = ledger.confirm(sightingOf(pod));
   if (trouble === '' || trouble === before) return;
@@ -55,29 +54,6 @@ function see({ ledger, troubles }: FollowOptions, pod: PodView): void {
     node: pod.nodeName,
     sentence: trouble,
   });
-}
-
-function isBound(pod: PodView): boolean {
-  return pod.nodeName !== '' && !pod.isOver && (pod.asksForDevices || pod.placement !== null);
-}
-
-export function sightingOf(pod: PodView): Sighting {
-  return {
-    uid: pod.uid,
-    pod: `${pod.namespace}/${pod.name}`,
-    node: pod.nodeName,
-    containers: pod.containers,
-    slots: pod.slots,
-    isInitOnly: pod.isInitOnlyUnstarted,
-    claim: claimOf(pod.placement),
-  };
-}
-
-function claimOf(letter: string | null): Claim {
-  if (letter === null) return { kind: 'none' };
-  const placement = decodePlacement(letter);
-  if (placement.ok) return { kind: 'placed', placement: placement.value };
-  return { kind: 'unreadable', detail: placement.error };
 }
 
 export function followNodes({ ledger, troubles }: FollowOptions): Follower<NodeFacts> {

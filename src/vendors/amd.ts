@@ -35,6 +35,7 @@ export const amd: Vendor = {
     'hami.io/node-scheduler-policy': 'kerf.dev/node-policy',
     'hami.io/gpu-scheduler-policy': 'kerf.dev/device-policy',
   },
+  neighbour: { allocated: 'hami.io/amd-devices-allocated', toAllocate: 'hami.io/amd-devices-to-allocate' },
   visibleDevicesEnv: 'AMD_VISIBLE_DEVICES',
   cdiKind: 'amd.com/gpu',
   deviceNodes: { each: '/dev/dri/renderD{minor}', common: ['/dev/kfd'] },

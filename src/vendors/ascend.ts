@@ -65,6 +65,8 @@ export const ascend: Vendor = {
     'hami.io/node-scheduler-policy': 'kerf.dev/node-policy',
     'hami.io/gpu-scheduler-policy': 'kerf.dev/device-policy',
   },
+  // huawei.com/Ascend910B3 and its like, a resource for each chip.
+  neighbour: null,
   visibleDevicesEnv: 'ASCEND_VISIBLE_DEVICES',
   cdiKind: 'huawei.com/npu',
   deviceNodes: {

@@ -57,6 +57,10 @@ export const nvidia: Vendor = {
     'hami.io/node-scheduler-policy': 'kerf.dev/node-policy',
     'hami.io/gpu-scheduler-policy': 'kerf.dev/device-policy',
   },
+  neighbour: {
+    allocated: 'hami.io/vgpu-devices-allocated',
+    toAllocate: 'hami.io/vgpu-devices-to-allocate',
+  },
   visibleDevicesEnv: 'NVIDIA_VISIBLE_DEVICES',
   cdiKind: 'nvidia.com/gpu',
   deviceNodes: {

@@ -39,6 +39,14 @@ export type CutRule =
 /** Annotations of other projects that mean the same as ours. Key: theirs, value: ours (wire/names). */
 export type AnnotationSynonyms = Readonly<Record<string, string>>;
 
+/** Pod annotations in which HAMi writes what it gave out of a vendor's devices (wire/hami-placement). */
+export interface NeighbourKeys {
+  /** Kept for the pod's life. */
+  readonly allocated: string;
+  /** Emptied while its plugin hands the devices out. */
+  readonly toAllocate: string;
+}
+
 /** What differs between vendors, as data. */
 export interface Vendor {
   readonly name: string;
@@ -61,6 +69,8 @@ export interface Vendor {
   /** True when our node agent can serve its devices. */
   readonly hasAgent: boolean;
   readonly annotations: AnnotationSynonyms;
+  /** null: HAMi calls the vendor's resources otherwise than this row, so none of its pods ask for them. */
+  readonly neighbour: NeighbourKeys | null;
   /** Env that selects devices in the vendor's runtime; a pod that asks for a slice may not set it. */
   readonly visibleDevicesEnv: string;
   /** CDI kind of the vendor's own spec, whose edits for a device are merged into the slot's. */

@@ -6,6 +6,7 @@ import { asksForDevices, type PodRequest } from '../core/request.js';
 import { err, ok, type Result } from '../core/result.js';
 import type { ContainerKinds } from '../core/holding.js';
 import type { Vendor } from '../vendors/index.js';
+import { type HamiLetter, hamiLettersOf } from './hami-placement.js';
 import { isRecord } from './json.js';
 import { PLACEMENT } from './names.js';
 import { containersOf, type PodLike, readPodRequest, sentenceOf } from './pod.js';
@@ -30,6 +31,8 @@ export interface PodView {
   readonly isInitOnlyUnstarted: boolean;
   /** The letter as it stands, undecoded; null when there is none. */
   readonly placement: string | null;
+  /** HAMi's letters on a pod that asks, undecoded; mostly none. */
+  readonly hamiLetters: readonly HamiLetter[];
 }
 
 const ASKS_NOTHING: PodRequest = {
@@ -40,12 +43,14 @@ const ASKS_NOTHING: PodRequest = {
 };
 const NO_SLOTS: ReadonlyMap<string, number> = new Map();
 const NO_CONTAINERS: ContainerKinds = [];
+const NO_LETTERS: readonly HamiLetter[] = [];
 
 export function readPodView(raw: unknown, vendors: readonly Vendor[]): PodView {
   const pod = isRecord(raw) ? raw : {};
   const metadata = recordOf(pod.metadata);
   const spec = recordOf(pod.spec);
-  const placement = recordOf(metadata.annotations)[PLACEMENT];
+  const annotations = recordOf(metadata.annotations);
+  const placement = annotations[PLACEMENT];
   const base = {
     uid: textOf(metadata.uid),
     namespace: textOf(metadata.namespace),
@@ -57,7 +62,9 @@ export function readPodView(raw: unknown, vendors: readonly Vendor[]): PodView {
     isTerminating: metadata.deletionTimestamp !== undefined,
     placement: typeof placement === 'string' ? placement : null,
   };
-  return { ...base, ...wishesOf(pod, vendors, base.placement !== null) };
+  const wishes = wishesOf(pod, vendors, base.placement !== null);
+  const hamiLetters = wishes.asksForDevices ? hamiLettersOf(annotations, vendors) : NO_LETTERS;
+  return { ...base, ...wishes, hamiLetters };
 }
 
 type Wishes = Pick<PodView, 'request' | 'asksForDevices' | 'containers' | 'slots' | 'isInitOnlyUnstarted'>;

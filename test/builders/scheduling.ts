@@ -23,6 +23,7 @@ export function aPodView(request: PodRequest = aRequest(), named: Partial<PodVie
     slots: slotsWanted(request),
     isInitOnlyUnstarted: isInitOnly(request),
     placement: null,
+    hamiLetters: [],
     ...named,
   };
 }

@@ -35,6 +35,7 @@ describe('the view of a pod', () => {
       slots: new Map([['nvidia', 2]]),
       isInitOnlyUnstarted: false,
       placement: '{}',
+      hamiLetters: [],
     });
   });
 
