@@ -13,10 +13,15 @@ import { drawFutures, unrefilledOf } from '../../../../src/core/packing/refill.j
 import { RoomMemo } from '../../../../src/core/packing/room-memo.js';
 import {
   ANY_MODEL,
+  copyRoom,
+  emptyRoom,
+  fits,
   freeMilli,
   type Kind,
   type Room,
   type Shape,
+  take,
+  tightest,
 } from '../../../../src/core/packing/shape.js';
 import { wasteOf } from '../../../../src/core/packing/waste.js';
 
@@ -27,6 +32,14 @@ const aShape = (row: Partial<Shape>): Shape => ({
 });
 const aRoom = (cpuMilli: number, ...gpuMilli: number[]): Room => ({ kind: KIND, cpuMilli, gpuMilli });
 const only = (shape: Partial<Shape>): Mix => [{ ...aShape(shape), share: 1 }];
+
+/** Each pod in turn, where it fits, on the tightest device. */
+function leftAfter(room: Room, pods: readonly Shape[]): number {
+  const rest = emptyRoom();
+  copyRoom(room, rest);
+  for (const pod of pods) if (fits(rest, pod)) take(rest, pod, tightest(rest.gpuMilli, pod.gpuMilli));
+  return freeMilli(rest.gpuMilli);
+}
 
 describe('what a room wastes', () => {
   it.each([
@@ -63,6 +76,35 @@ describe('what a room wastes', () => {
         expect(waste).toBeLessThanOrEqual(most * freeMilli(any.gpuMilli) + 1e-9);
         const turned = { ...any, gpuMilli: [...any.gpuMilli].reverse() };
         expect(wasteOf(turned, outlook)).toBeCloseTo(waste, 6);
+      }),
+    );
+  });
+
+  it('after refilling is what pods let in one by one would leave', () => {
+    const mixes = fc.array(
+      fc.record({
+        cpuMilli: fc.nat(40).map((cores) => cores * 1000),
+        gpus: fc.nat(3),
+        gpuMilli: fc.integer({ min: 1, max: 100 }).map((percent) => percent * 10),
+        models: fc.constantFrom(ANY_MODEL, 1, 2),
+      }),
+      { minLength: 1, maxLength: 6 },
+    );
+    const shapeOf = (any: Shape): Shape => ({
+      ...any,
+      gpuMilli: any.gpus === 1 ? any.gpuMilli : any.gpus === 0 ? 0 : 1000,
+    });
+    fc.assert(
+      fc.property(room, mixes, (any, rows) => {
+        const shapes = rows.map(shapeOf);
+        const drawn = mixOf(
+          shapes,
+          shapes.map(() => 1),
+        );
+        const futures = drawFutures(drawn, { futures: 4, length: 20 }, randomFrom(7));
+        const left = futures.rows.map((future) => leftAfter(any, future));
+        const mean = left.reduce((sum, each) => sum + each, 0) / left.length;
+        expect(unrefilledOf(any, futures)).toBe(mean);
       }),
     );
   });
