@@ -44,7 +44,7 @@ function emptyNode(devices: readonly Device[]): NodeView {
       unreadable: null,
     });
   }
-  return { name: '', revision: 0, vendors, heldBy: null, initOnly: null };
+  return { name: '', revision: 0, ordinal: 0, vendors, heldBy: null, initOnly: null };
 }
 
 function wishOf({ slices }: ContainerRequest): string {

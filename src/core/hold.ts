@@ -11,6 +11,8 @@ export const NO_HOLD: Hold = { memory: NO_MEMORY, cores: NO_CORES, slices: 0, is
 
 export type Holds = ReadonlyMap<string, Hold>;
 
+export const NO_HOLDS: Holds = new Map();
+
 /** A slice owns its device when it has all its memory or all its compute. */
 export function ownsDevice(slice: Slice, device: Device | undefined): boolean {
   return slice.cores >= WHOLE_DEVICE || (device !== undefined && slice.memory >= device.memory);
@@ -43,6 +45,9 @@ export function holdsOf(
   kinds: readonly { readonly name: string; readonly kind: ContainerKind }[],
   deviceOf: (id: string) => Device | undefined,
 ): Holds {
+  const [only] = placement.containers;
+  // Alone it overlaps nobody, whatever its kind: what it holds is the peak.
+  if (only !== undefined && placement.containers.length === 1) return holdsOfContainer(only, deviceOf);
   const kindOf = new Map(kinds.map((container, order) => [container.name, { kind: container.kind, order }]));
   const rows = placement.containers.map((container) => ({
     holds: holdsOfContainer(container, deviceOf),

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the ledger knows of one pod that has a node.
 import type { Device } from './device.js';
-import { type Holds, holdsOf } from './hold.js';
+import { type Holds, holdsOf, NO_HOLDS } from './hold.js';
 import type { Placement } from './placement.js';
 import type { ContainerKind } from './request.js';
+import { isSame } from './same.js';
 
 /** Containers in the kubelet's order. */
 export type ContainerKinds = readonly { readonly name: string; readonly kind: ContainerKind }[];
@@ -47,7 +48,7 @@ export function holdsOfHolding(
   { claim, containers }: Holding,
   deviceOf: (id: string) => Device | undefined,
 ): Holds {
-  return claim.kind === 'placed' ? holdsOf(claim.placement, containers, deviceOf) : new Map();
+  return claim.kind === 'placed' ? holdsOf(claim.placement, containers, deviceOf) : NO_HOLDS;
 }
 
 /**
@@ -77,4 +78,13 @@ function troubleOf(claim: Claim): string {
   return claim.kind === 'unreadable' ? claim.detail : '';
 }
 
-const isSame = (a: Placement, b: Placement): boolean => JSON.stringify(a) === JSON.stringify(b);
+/** Nothing that counts differs. The watch repeats itself, with every change of a pod's status. */
+export function isSameHolding(a: Holding, b: Holding): boolean {
+  return (
+    a.state === b.state &&
+    a.node === b.node &&
+    a.trouble === b.trouble &&
+    a.isInitOnly === b.isInitOnly &&
+    isSame(a.claim, b.claim)
+  );
+}

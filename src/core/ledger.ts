@@ -4,15 +4,25 @@
 //   (none) ── assume ──▶ assumed ── confirm ──▶ held ── release ──▶ (none)
 //                           └── forget, or expire ─────────────────▶ (none)
 //
-// Per node an immutable NodeView, built anew when that node changes: reading is a look into a Map, and a
-// reader that does not wait sees one moment. Every writer may be called again with the same arguments.
+// Per node an immutable NodeView, replaced when that node changes, by one that shares all that did not: reading is
+// a look into a Map, and a reader that does not wait sees one moment. Every writer may be called again with the
+// same arguments; what tells nothing new changes nothing.
 import type { Device } from './device.js';
-import type { Holds } from './hold.js';
-import { believe, type HolderFacts, type Holding, holdsOfHolding, type Sighting } from './holding.js';
+import { type Holds, NO_HOLDS } from './hold.js';
+import {
+  believe,
+  type HolderFacts,
+  type Holding,
+  holdsOfHolding,
+  isSameHolding,
+  type Sighting,
+} from './holding.js';
 import type { NodeFacts, NodeView } from './node.js';
+import { Ordinals } from './ordinals.js';
 import type { Placement } from './placement.js';
+import { isSame } from './same.js';
 import type { Snapshot } from './snapshot.js';
-import { viewOf } from './view.js';
+import { viewAfter, viewOf, type WeighedHolding, weighsSame } from './view.js';
 
 /** A placement about to be written. */
 export interface Assumption extends HolderFacts {
@@ -23,10 +33,11 @@ export interface Assumption extends HolderFacts {
 }
 
 interface NodeRecord {
+  readonly ordinal: number;
   facts: NodeFacts | null;
   view: NodeView | null;
   /** By pod UID, in order of arrival, with what each holds of the devices in `facts`. */
-  readonly held: Map<string, { holding: Holding; holds: Holds }>;
+  readonly held: Map<string, WeighedHolding>;
 }
 
 export interface LedgerCounts {
@@ -41,6 +52,7 @@ export class Ledger implements Snapshot {
   private readonly nodes = new Map<string, NodeRecord>();
   private readonly nodeOf = new Map<string, string>();
   private readonly assumed = new Set<string>();
+  private readonly ordinals = new Ordinals();
   private changes = 0;
 
   get revision(): number {
@@ -77,8 +89,10 @@ export class Ledger implements Snapshot {
 
   setNode(facts: NodeFacts): void {
     const record = this.recordOf(facts.name);
+    if (isSame(record.facts, facts)) return;
     record.facts = facts;
-    for (const entry of record.held.values()) entry.holds = weigh(entry.holding, facts);
+    for (const [uid, { holding }] of record.held)
+      record.held.set(uid, { holding, holds: weigh(holding, facts) });
     this.rebuild(record);
   }
 
@@ -145,50 +159,59 @@ export class Ledger implements Snapshot {
     const before = this.nodeOf.get(holding.uid);
     if (before !== undefined && before !== holding.node) this.take(holding.uid);
     const record = this.recordOf(holding.node);
-    record.held.set(holding.uid, { holding, holds: weigh(holding, record.facts) });
+    const known = record.held.get(holding.uid);
+    const entry = { holding, holds: weigh(holding, record.facts) };
+    record.held.set(holding.uid, entry);
     this.nodeOf.set(holding.uid, holding.node);
     if (holding.state === 'assumed') this.assumed.add(holding.uid);
     else this.assumed.delete(holding.uid);
-    this.rebuild(record);
+    if (known !== undefined && weighsSame(known, entry)) this.changes += 1;
+    else this.touch(record, new Set([...(known?.holds ?? NO_HOLDS).keys(), ...entry.holds.keys()]));
   }
 
   private take(uid: string): void {
     const name = this.nodeOf.get(uid);
     const record = name === undefined ? undefined : this.nodes.get(name);
     if (name === undefined || record === undefined) return;
+    const holds = record.held.get(uid)?.holds ?? NO_HOLDS;
     this.nodeOf.delete(uid);
     this.assumed.delete(uid);
     record.held.delete(uid);
-    this.rebuild(record);
+    this.touch(record, new Set(holds.keys()));
     this.dropIfEmpty(name, record);
   }
 
   private recordOf(name: string): NodeRecord {
     let record = this.nodes.get(name);
     if (record === undefined) {
-      record = { facts: null, view: null, held: new Map() };
+      record = { ordinal: this.ordinals.take(), facts: null, view: null, held: new Map() };
       this.nodes.set(name, record);
     }
     return record;
   }
 
-  private dropIfEmpty(name: string, { facts, held }: NodeRecord): void {
-    if (facts === null && held.size === 0) this.nodes.delete(name);
+  private dropIfEmpty(name: string, { ordinal, facts, held }: NodeRecord): void {
+    if (facts !== null || held.size > 0) return;
+    this.nodes.delete(name);
+    this.ordinals.giveBack(ordinal);
   }
 
+  /** What the node says of itself has changed. */
   private rebuild(record: NodeRecord): void {
-    this.changes += 1;
-    record.view = record.facts === null ? null : viewOf(record.facts, record.held.values(), this.changes);
+    const { ordinal, facts, held } = record;
+    const stamp = { revision: ++this.changes, ordinal };
+    record.view = facts === null ? null : viewOf(facts, held.values(), stamp);
+  }
+
+  /** A pod came or went that holds these devices. */
+  private touch(record: NodeRecord, touched: ReadonlySet<string>): void {
+    const revision = ++this.changes;
+    const { view, held } = record;
+    if (view !== null) record.view = viewAfter(view, { held: held.values(), touched, revision });
   }
 }
 
 function weigh(holding: Holding, facts: NodeFacts | null): Holds {
   const deviceOf = (id: string): Device | undefined => facts?.devices.find((device) => device.id === id);
   return holdsOfHolding(holding, deviceOf);
-}
-
-/** The watch repeats itself (status changes): nothing is rebuilt when nothing that counts has changed. */
-function isSameHolding(a: Holding, b: Holding): boolean {
-  const isSame = a.state === b.state && a.node === b.node && a.trouble === b.trouble;
-  return isSame && a.isInitOnly === b.isInitOnly && JSON.stringify(a.claim) === JSON.stringify(b.claim);
 }

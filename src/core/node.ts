@@ -48,6 +48,8 @@ export interface NodeView {
   readonly name: string;
   /** The ledger's revision at the last change of this node. */
   readonly revision: number;
+  /** A small whole number, the node's own as long as the ledger knows it: its row in columns of numbers. */
+  readonly ordinal: number;
   readonly vendors: ReadonlyMap<string, VendorView>;
   /** A pod (namespace/name) whose placement nobody can read: it may hold anything, so nothing is free. */
   readonly heldBy: string | null;

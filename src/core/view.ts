@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // From what a node says and what is held there to the NodeView that placing reads.
+//
+//   facts changed ─▶ viewOf: all of it anew        a pod came or went ─▶ viewAfter: its devices, all else shared
 import type { Device, Hold } from './device.js';
 import { addHold, type Holds, NO_HOLD } from './hold.js';
 import type { Holding } from './holding.js';
 import type { DeviceState, NodeFacts, NodeView, Totals, VendorView } from './node.js';
+import { isSame } from './same.js';
 
 /** A holding with what it holds of this node's devices, worked out. */
 export interface WeighedHolding {
@@ -11,8 +14,22 @@ export interface WeighedHolding {
   readonly holds: Holds;
 }
 
-export function viewOf(facts: NodeFacts, held: Iterable<WeighedHolding>, revision: number): NodeView {
-  const sum = sumOf(held);
+/** The view would be the same with the one for the other: as when the watch confirms what was assumed. */
+export function weighsSame(a: WeighedHolding, b: WeighedHolding): boolean {
+  return (
+    a.holding.claim.kind === b.holding.claim.kind &&
+    a.holding.isInitOnly === b.holding.isInitOnly &&
+    isSame(a.holds, b.holds) &&
+    isSame(a.holding.slots, b.holding.slots)
+  );
+}
+
+/** When and where in the ledger (see NodeView). */
+export type Stamp = Pick<NodeView, 'revision' | 'ordinal'>;
+
+export function viewOf(facts: NodeFacts, held: Iterable<WeighedHolding>, stamp: Stamp): NodeView {
+  const ids = facts.devices.map(({ id }) => id);
+  const sum = sumOf(held, ids);
   const vendors = new Map<string, VendorView>();
   for (const vendor of vendorsOfNode(facts)) {
     const devices = facts.devices
@@ -27,20 +44,61 @@ export function viewOf(facts: NodeFacts, held: Iterable<WeighedHolding>, revisio
       unreadable: facts.unreadable.get(vendor) ?? null,
     });
   }
-  return { name: facts.name, revision, vendors, heldBy: sum.heldBy, initOnly: sum.initOnly };
+  return { name: facts.name, ...stamp, vendors, heldBy: sum.heldBy, initOnly: sum.initOnly };
+}
+
+/** What one event changed: the pods there now, and the devices of the pod that came or went. */
+export interface Turn {
+  readonly held: Iterable<WeighedHolding>;
+  readonly touched: ReadonlySet<string>;
+  readonly revision: number;
+}
+
+/** `before` with the touched devices summed anew; their sums are taken whole, so that nothing can drift. */
+export function viewAfter(before: NodeView, { held, touched, revision }: Turn): NodeView {
+  const sum = sumOf(held, touched);
+  const vendors = new Map<string, VendorView>();
+  for (const [vendor, view] of before.vendors) {
+    const slotsUsed = sum.slots.get(vendor) ?? 0;
+    const devices = statesAfter(view.devices, sum.holds);
+    const totals = devices === view.devices ? view.totals : totalsOf(devices);
+    vendors.set(vendor, { ...view, devices, totals, slotsUsed });
+  }
+  return { ...before, revision, vendors, heldBy: sum.heldBy, initOnly: sum.initOnly };
+}
+
+/** The same array where no device was touched. */
+function statesAfter(
+  states: readonly DeviceState[],
+  holds: ReadonlyMap<string, Hold>,
+): readonly DeviceState[] {
+  let changed: DeviceState[] | null = null;
+  for (let at = 0; at < states.length; at++) {
+    const state = states[at] as DeviceState;
+    const hold = holds.get(state.device.id);
+    if (hold === undefined) continue;
+    changed ??= [...states];
+    changed[at] = { ...state, hold };
+  }
+  return changed ?? states;
 }
 
 interface Sum {
+  /** Of each device asked about, also where nothing is held. */
   readonly holds: Map<string, Hold>;
   readonly slots: Map<string, number>;
   heldBy: string | null;
   initOnly: string | null;
 }
 
-function sumOf(held: Iterable<WeighedHolding>): Sum {
+function sumOf(held: Iterable<WeighedHolding>, devices: Iterable<string>): Sum {
   const sum: Sum = { holds: new Map(), slots: new Map(), heldBy: null, initOnly: null };
+  for (const id of devices) sum.holds.set(id, NO_HOLD);
   for (const { holding, holds } of held) {
-    for (const [id, hold] of holds) sum.holds.set(id, addHold(sum.holds.get(id) ?? NO_HOLD, hold));
+    for (const [id, hold] of holds) {
+      const before = sum.holds.get(id);
+      if (before !== undefined) sum.holds.set(id, addHold(before, hold));
+    }
     for (const [vendor, count] of holding.slots) sum.slots.set(vendor, (sum.slots.get(vendor) ?? 0) + count);
     if (holding.claim.kind === 'unreadable') sum.heldBy = holding.pod;
     if (holding.isInitOnly && holding.claim.kind === 'placed') sum.initOnly = holding.pod;
@@ -58,14 +116,14 @@ function stateOf(device: Device, { cordoned }: NodeFacts, holds: ReadonlyMap<str
 }
 
 function totalsOf(devices: readonly DeviceState[]): Totals {
-  const sum = (amount: (state: DeviceState) => number): number =>
-    devices.reduce((all, state) => all + amount(state), 0);
-  return {
-    memory: sum(({ device }) => device.memory),
-    heldMemory: sum(({ hold }) => hold.memory),
-    cores: sum(({ device }) => device.cores),
-    heldCores: sum(({ hold }) => hold.cores),
-    splits: sum(({ device }) => device.splits),
-    heldSlices: sum(({ hold }) => hold.slices),
-  };
+  const totals = { memory: 0, heldMemory: 0, cores: 0, heldCores: 0, splits: 0, heldSlices: 0 };
+  for (const { device, hold } of devices) {
+    totals.memory += device.memory;
+    totals.heldMemory += hold.memory;
+    totals.cores += device.cores;
+    totals.heldCores += hold.cores;
+    totals.splits += device.splits;
+    totals.heldSlices += hold.slices;
+  }
+  return totals;
 }

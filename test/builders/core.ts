@@ -85,7 +85,7 @@ export function aNode(
   facts: Parameters<typeof someFacts>[0] = {},
   holds: Record<string, Loose<Hold>> = {},
 ): NodeView {
-  const view = viewOf(someFacts(facts), [], 1);
+  const view = viewOf(someFacts(facts), [], { revision: 1, ordinal: 0 });
   const vendors = new Map(
     [...view.vendors].map(([vendor, { devices, ...rest }]) => {
       const held = devices.map((state) => ({ ...state, hold: aHold(holds[state.device.id] ?? {}) }));

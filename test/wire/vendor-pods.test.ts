@@ -38,7 +38,11 @@ describe.each(VENDORS.map(({ name }) => name))('a pod of %s', (name) => {
   it('is placed as in the golden file', () => {
     const request = readPodRequest(pod, VENDORS);
     if (!request.ok) throw new Error(request.error.want);
-    const placed = place(request.value, viewOf(readNodeFacts(node, VENDORS), [], 1), DEFAULT_POLICIES);
+    const placed = place(
+      request.value,
+      viewOf(readNodeFacts(node, VENDORS), [], { revision: 1, ordinal: 0 }),
+      DEFAULT_POLICIES,
+    );
     expect(placed.ok && encodePlacement(placed.value)).toBe(placement);
   });
 });

@@ -91,6 +91,32 @@ describe('a ledger', () => {
     expect(ledger.node('n1')?.revision).toBe(revision + 1);
   });
 
+  it('leaves a node as it is when the watch confirms what was assumed, or tells nothing new of the node', () => {
+    ledger.assume(anAssumption(request, placement));
+    const view = ledger.node('n1');
+    ledger.confirm(aSighting({ claim: { kind: 'placed', placement } }));
+    ledger.setNode(someFacts());
+    expect(ledger.node('n1')).toBe(view);
+  });
+
+  it('replaces of a view what changed, and shares the rest', () => {
+    const before = ledger.node('n1')?.vendors.get('nvidia');
+    ledger.confirm(aSighting());
+    const after = ledger.node('n1')?.vendors.get('nvidia');
+    expect(after?.devices[0]).not.toBe(before?.devices[0]);
+    expect(after?.devices[1]).toBe(before?.devices[1]);
+  });
+
+  it('numbers its nodes, each as long as it knows it, and gives a free number to the next', () => {
+    const numberOf = (name: string) => ledger.node(name)?.ordinal;
+    for (const name of ['n2', 'n3']) ledger.setNode(someFacts({ name }));
+    expect(['n1', 'n2', 'n3'].map(numberOf)).toEqual([0, 1, 2]);
+    ledger.removeNode('n2');
+    ledger.confirm(aSighting());
+    ledger.setNode(someFacts({ name: 'n4' }));
+    expect(['n1', 'n3', 'n4'].map(numberOf)).toEqual([0, 2, 1]);
+  });
+
   it('leaves a frozen snapshot as it was', () => {
     const before = freeze(ledger);
     ledger.assume(anAssumption(request, placement));
