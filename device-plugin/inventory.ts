@@ -6,6 +6,7 @@ import type { NodeDevice, NodeDevices } from './node-device.js';
 import { isRecord, parseJson } from '../src/wire/json.js';
 import { inventoryOf } from '../src/wire/names.js';
 import { encodeInventory } from '../src/wire/inventory.js';
+import { linksOf } from './links.js';
 
 /** Asks the driver; throws when it does not answer. May hang for its own time limit, never for ever. */
 export type Probe = () => Promise<readonly NodeDevice[]>;
@@ -73,11 +74,13 @@ export class Inventory {
   }
 
   private take(devices: readonly NodeDevice[]): void {
-    if (encodeInventory(devices) === encodeInventory(this.known)) return;
+    if (letterOf(devices) === letterOf(this.known)) return;
     this.known = devices;
     this.parts.onChange(devices);
   }
 }
+
+const letterOf = (devices: readonly NodeDevice[]): string => encodeInventory(devices, linksOf(devices));
 
 /** A device that was there and is not seen any more keeps its place, unhealthy: the ids must not shrink under pods. */
 export function withMissing(
@@ -113,7 +116,7 @@ export class Announcer {
   constructor(private readonly parts: AnnouncerParts) {}
 
   announce(devices: readonly NodeDevice[]): void {
-    this.wanted = encodeInventory(devices);
+    this.wanted = letterOf(devices);
     this.check();
   }
 

@@ -4,8 +4,10 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { NvmlDevice } from '../src/adapters/nvml/contract.js';
 import { nvmlProbe } from '../src/adapters/nvml/probe.js';
+import type { Peers } from '../src/adapters/nvml/links.js';
 import { BYTES_PER_MIB, mib, WHOLE_DEVICE } from '../src/core/units.js';
 import type { Probe } from './inventory.js';
+import { LinkWatch } from './links.js';
 import type { NodeDevice } from './node-device.js';
 import type { PluginOptions } from './options.js';
 
@@ -21,15 +23,23 @@ function addonPath(): string {
   return existsSync(beside) ? beside : built;
 }
 
-export function openProbe(options: Pick<PluginOptions, 'nvmlLibrary' | 'vendor' | 'splits'>): OpenProbe {
+/** `onFault`: the driver does not tell how its devices are linked; they are offered all the same. */
+export function openProbe(
+  options: Pick<PluginOptions, 'nvmlLibrary' | 'vendor' | 'splits'>,
+  onFault: (fault: unknown) => void,
+): OpenProbe {
   const probe = nvmlProbe({
     addonPath: addonPath(),
     ...(options.nvmlLibrary === undefined ? {} : { library: options.nvmlLibrary }),
   });
+  const links = new LinkWatch(probe, onFault);
   return {
     // A device that cannot even be named is none of ours to offer; one that was known stays, unhealthy.
-    read: async () =>
-      (await probe.devices()).filter(({ uuid }) => uuid !== '').map((device) => deviceOf(device, options)),
+    read: async () => {
+      const told = (await probe.devices()).filter(({ uuid }) => uuid !== '');
+      const peers = await links.look(told);
+      return told.map((device) => deviceOf(device, { ...options, peers }));
+    },
     close: () => probe.close(),
   };
 }
@@ -37,7 +47,7 @@ export function openProbe(options: Pick<PluginOptions, 'nvmlLibrary' | 'vendor' 
 /** Capacity is rounded down: what is offered is there. */
 export function deviceOf(
   told: NvmlDevice,
-  { vendor, splits }: { vendor: string; splits: number },
+  { vendor, splits, peers }: { vendor: string; splits: number; peers: Peers },
 ): NodeDevice {
   return {
     id: told.uuid,
@@ -51,5 +61,6 @@ export function deviceOf(
     numa: told.numaNode,
     isHealthy: told.error === null,
     reason: told.error ?? '',
+    peers: peers.get(told.uuid) ?? new Map(),
   };
 }

@@ -178,15 +178,19 @@ FAKE_EXPORT nvmlReturn_t nvmlDeviceGetMinorNumber(nvmlDevice_t device, unsigned 
   return NVML_SUCCESS;
 }
 
-FAKE_EXPORT nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, struct nvml_pci *pci) {
-  CHECK_DEVICE(device);
-  CHECK_ARGUMENT(pci != NULL);
+static void put_pci(struct nvml_pci *pci, const char *bus_id, uint32_t pci_device_id) {
   memset(pci, 0, sizeof(*pci));
-  sscanf(device->gpu.pci_bus_id, "%x:%x:%x", &pci->domain, &pci->bus, &pci->device);
-  pci->pci_device_id = device->gpu.pci_device_id;
+  sscanf(bus_id, "%x:%x:%x", &pci->domain, &pci->bus, &pci->device);
+  pci->pci_device_id = pci_device_id;
   snprintf(pci->bus_id, sizeof(pci->bus_id), "%08X:%02X:%02X.0", pci->domain, pci->bus, pci->device);
   snprintf(pci->bus_id_legacy, sizeof(pci->bus_id_legacy), "%04X:%02X:%02X.0", pci->domain & 0xffffu, pci->bus & 0xffu,
            pci->device & 0xffu);
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, struct nvml_pci *pci) {
+  CHECK_DEVICE(device);
+  CHECK_ARGUMENT(pci != NULL);
+  put_pci(pci, device->gpu.pci_bus_id, device->gpu.pci_device_id);
   return NVML_SUCCESS;
 }
 
@@ -284,7 +288,55 @@ FAKE_EXPORT nvmlReturn_t nvmlDeviceGetTopologyCommonAncestor(nvmlDevice_t a, nvm
   CHECK_DEVICE(b);
   CHECK_ARGUMENT(level != NULL);
   if (a == b) *level = NVML_TOPOLOGY_INTERNAL;
+  else if (a->gpu.pcie_switch >= 0 && a->gpu.pcie_switch == b->gpu.pcie_switch) *level = NVML_TOPOLOGY_SINGLE;
   else *level = a->gpu.numa_node == b->gpu.numa_node ? NVML_TOPOLOGY_NODE : NVML_TOPOLOGY_SYSTEM;
+  return NVML_SUCCESS;
+}
+
+/* Links are numbered: those to each GPU by its index, then those to switches. */
+#define TO_SWITCH FAKE_GPUS_MAX
+#define SWITCHES 6u
+#define SWITCH_PCI_ID 0x22a310deu
+
+static bool find_nvlink(const struct fake_gpu *gpu, unsigned int link, uint32_t *to) {
+  unsigned int end = 0;
+  for (uint32_t peer = 0; peer < FAKE_GPUS_MAX; peer++) {
+    end += gpu->nvlinks[peer];
+    *to = peer;
+    if (link < end) return true;
+  }
+  *to = TO_SWITCH;
+  return link < end + gpu->nvswitch_links;
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceGetNvLinkState(nvmlDevice_t device, unsigned int link, unsigned int *is_active) {
+  uint32_t to = 0;
+  CHECK_DEVICE(device);
+  CHECK_ARGUMENT(is_active != NULL && link < NVML_NVLINK_MAX_LINKS);
+  if (!find_nvlink(&device->gpu, 0, &to)) return NVML_ERROR_NOT_SUPPORTED;
+  *is_active = find_nvlink(&device->gpu, link, &to);
+  return NVML_SUCCESS;
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceGetNvLinkRemoteDeviceType(nvmlDevice_t device, unsigned int link, unsigned int *type) {
+  uint32_t to = 0;
+  CHECK_DEVICE(device);
+  CHECK_ARGUMENT(type != NULL && link < NVML_NVLINK_MAX_LINKS);
+  if (!find_nvlink(&device->gpu, link, &to)) return NVML_ERROR_NOT_SUPPORTED;
+  *type = to == TO_SWITCH ? NVML_NVLINK_TO_SWITCH : NVML_NVLINK_TO_GPU;
+  return NVML_SUCCESS;
+}
+
+FAKE_EXPORT nvmlReturn_t nvmlDeviceGetNvLinkRemotePciInfo_v2(nvmlDevice_t device, unsigned int link, struct nvml_pci *pci) {
+  uint32_t to = 0;
+  char bus_id[32];
+  CHECK_DEVICE(device);
+  CHECK_ARGUMENT(pci != NULL && link < NVML_NVLINK_MAX_LINKS);
+  if (!find_nvlink(&device->gpu, link, &to)) return NVML_ERROR_NOT_SUPPORTED;
+  if (to != TO_SWITCH && to >= world.all_count) return NVML_ERROR_UNKNOWN;
+  snprintf(bus_id, sizeof(bus_id), "0000:%02x:00.0", 0xc0u + link % SWITCHES);
+  if (to == TO_SWITCH) put_pci(pci, bus_id, SWITCH_PCI_ID);
+  else put_pci(pci, world.all[to].pci_bus_id, world.all[to].pci_device_id);
   return NVML_SUCCESS;
 }
 

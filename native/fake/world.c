@@ -42,10 +42,19 @@ static bool has_device_node(uint32_t minor) {
 
 static void read_text(char *out, size_t size, const char *value) { snprintf(out, size, "%s", value); }
 
+/* nvlinks=<index>*<count> ...: as this GPU tells them; the other end has its own line. */
+static void read_nvlinks(struct fake_gpu *gpu, const char *value) {
+  unsigned int peer = 0, count = 0;
+  int length = 0;
+  for (; sscanf(value, " %u*%u%n", &peer, &count, &length) == 2; value += length)
+    if (peer < FAKE_GPUS_MAX) gpu->nvlinks[peer] = count;
+}
+
 static bool read_gpu_text(struct fake_gpu *gpu, const char *key, const char *value) {
   if (strcmp(key, "uuid") == 0) read_text(gpu->uuid, sizeof(gpu->uuid), value);
   else if (strcmp(key, "model") == 0) read_text(gpu->model, sizeof(gpu->model), value);
   else if (strcmp(key, "pci_bus_id") == 0) read_text(gpu->pci_bus_id, sizeof(gpu->pci_bus_id), value);
+  else if (strcmp(key, "nvlinks") == 0) read_nvlinks(gpu, value);
   else if (strcmp(key, "compute_capability") == 0) return sscanf(value, "%u.%u", &gpu->cc_major, &gpu->cc_minor) == 2;
   else return false;
   return true;
@@ -59,6 +68,8 @@ static void read_gpu_number(struct fake_gpu *gpu, const char *key, long long val
   if (strcmp(key, "max_threads_per_sm") == 0) gpu->max_threads_per_sm = (uint32_t)value;
   if (strcmp(key, "pci_device_id") == 0) gpu->pci_device_id = (uint32_t)value;
   if (strcmp(key, "numa_node") == 0) gpu->numa_node = (int32_t)value;
+  if (strcmp(key, "pcie_switch") == 0) gpu->pcie_switch = (int32_t)value;
+  if (strcmp(key, "nvswitch_links") == 0) gpu->nvswitch_links = (uint32_t)value;
 }
 
 static void read_pair(struct fake_world *world, const char *key, const char *value) {
@@ -75,7 +86,7 @@ static void read_line(struct fake_world *world, char *line) {
   line[strcspn(line, "\r\n")] = '\0';
   if (strcmp(line, "[gpu]") == 0 && world->all_count < FAKE_GPUS_MAX) {
     struct fake_gpu *gpu = &world->all[world->all_count];
-    *gpu = (struct fake_gpu){.index = world->all_count, .minor = world->all_count, .numa_node = -1};
+    *gpu = (struct fake_gpu){.index = world->all_count, .minor = world->all_count, .numa_node = -1, .pcie_switch = -1};
     world->all_count++;
     return;
   }

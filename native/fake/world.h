@@ -33,6 +33,9 @@ struct fake_gpu {
   uint32_t cc_minor;
   uint32_t pci_device_id;
   int32_t numa_node; /* -1 where there is none */
+  int32_t pcie_switch; /* those of one number sit on one PCIe switch; -1 for none */
+  uint32_t nvswitch_links; /* NVLinks that lead to switches */
+  uint32_t nvlinks[FAKE_GPUS_MAX]; /* NVLinks that lead to the GPU of this index */
 };
 
 struct fake_world {

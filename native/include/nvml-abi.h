@@ -81,6 +81,17 @@ struct nvml_event {
 };
 
 /* Levels of nvmlDeviceGetTopologyCommonAncestor. */
-enum { NVML_TOPOLOGY_INTERNAL = 0, NVML_TOPOLOGY_SINGLE = 10, NVML_TOPOLOGY_NODE = 40, NVML_TOPOLOGY_SYSTEM = 50 };
+enum {
+  NVML_TOPOLOGY_INTERNAL = 0,
+  NVML_TOPOLOGY_SINGLE = 10,
+  NVML_TOPOLOGY_MULTIPLE = 20,
+  NVML_TOPOLOGY_HOSTBRIDGE = 30,
+  NVML_TOPOLOGY_NODE = 40,
+  NVML_TOPOLOGY_SYSTEM = 50,
+};
+
+/* Links a device may have, and what nvmlDeviceGetNvLinkRemoteDeviceType says stands at the other end. */
+#define NVML_NVLINK_MAX_LINKS 18u
+enum { NVML_NVLINK_TO_GPU = 0, NVML_NVLINK_TO_SWITCH = 2, NVML_NVLINK_TO_UNKNOWN = 255 };
 
 #endif

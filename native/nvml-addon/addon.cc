@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// NVML for Node: open(library), devices(), processes(uuid), driverVersion(), close(). Each returns a promise and
-// runs on a worker thread; a rejection carries NVML's own name of the error as `code`.
+// NVML for Node: open(library), devices(), links(), processes(uuid), driverVersion(), close(). Each returns a promise
+// and runs on a worker thread; a rejection carries NVML's own name of the error as `code`.
 #include <napi.h>
 
 #include <functional>
@@ -93,6 +93,30 @@ Napi::Value to_devices(Napi::Env env, const std::vector<kerf::Device> &devices) 
   return list;
 }
 
+Napi::Object to_device_links(Napi::Env env, const kerf::DeviceLinks &device) {
+  Napi::Object row = Napi::Object::New(env);
+  Napi::Array nvlinks = Napi::Array::New(env, device.nvlinks.size());
+  for (uint32_t i = 0; i < device.nvlinks.size(); i++) {
+    Napi::Object link = Napi::Object::New(env);
+    link.Set("to", text_or_null(env, device.nvlinks[i].to));
+    link.Set("count", Napi::Number::New(env, device.nvlinks[i].count));
+    nvlinks.Set(i, link);
+  }
+  Napi::Array ancestors = Napi::Array::New(env, device.ancestors.size());
+  for (uint32_t i = 0; i < device.ancestors.size(); i++) ancestors.Set(i, number_or_null(env, device.ancestors[i]));
+  row.Set("uuid", Napi::String::New(env, device.uuid));
+  row.Set("pciBusId", Napi::String::New(env, device.pci_bus_id));
+  row.Set("nvlinks", nvlinks);
+  row.Set("ancestors", ancestors);
+  return row;
+}
+
+Napi::Value to_links(Napi::Env env, const std::vector<kerf::DeviceLinks> &devices) {
+  Napi::Array list = Napi::Array::New(env, devices.size());
+  for (uint32_t i = 0; i < devices.size(); i++) list.Set(i, to_device_links(env, devices[i]));
+  return list;
+}
+
 std::string text_argument(const Napi::CallbackInfo &info) {
   return info.Length() > 0 && info[0].IsString() ? info[0].As<Napi::String>().Utf8Value() : std::string();
 }
@@ -112,6 +136,10 @@ Napi::Value Devices(const Napi::CallbackInfo &info) {
   return ask<std::vector<kerf::Device>>(info.Env(), kerf::read_devices, to_devices);
 }
 
+Napi::Value Links(const Napi::CallbackInfo &info) {
+  return ask<std::vector<kerf::DeviceLinks>>(info.Env(), kerf::read_links, to_links);
+}
+
 Napi::Value Processes(const Napi::CallbackInfo &info) {
   std::string uuid = text_argument(info);
   auto work = [uuid](std::vector<kerf::Process> *out) { return kerf::read_processes(uuid, out); };
@@ -129,6 +157,7 @@ Napi::Value Close(const Napi::CallbackInfo &info) {
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("open", Napi::Function::New(env, Open));
   exports.Set("devices", Napi::Function::New(env, Devices));
+  exports.Set("links", Napi::Function::New(env, Links));
   exports.Set("processes", Napi::Function::New(env, Processes));
   exports.Set("driverVersion", Napi::Function::New(env, DriverVersion));
   exports.Set("close", Napi::Function::New(env, Close));

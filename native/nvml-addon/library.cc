@@ -25,6 +25,10 @@ struct Functions {
   nvmlReturn_t (*affinity)(nvmlDevice_t, unsigned int, unsigned long *, unsigned int);
   nvmlReturn_t (*utilization)(nvmlDevice_t, struct nvml_utilization *);
   nvmlReturn_t (*processes)(nvmlDevice_t, unsigned int *, struct nvml_process *);
+  nvmlReturn_t (*ancestor)(nvmlDevice_t, nvmlDevice_t, unsigned int *);
+  nvmlReturn_t (*link_state)(nvmlDevice_t, unsigned int, unsigned int *);
+  nvmlReturn_t (*link_type)(nvmlDevice_t, unsigned int, unsigned int *);
+  nvmlReturn_t (*link_pci)(nvmlDevice_t, unsigned int, struct nvml_pci *);
 };
 
 Functions nvml;
@@ -54,6 +58,10 @@ void resolve_all(void *library) {
   resolve(library, &nvml.utilization, "nvmlDeviceGetUtilizationRates");
   resolve(library, &nvml.processes, "nvmlDeviceGetComputeRunningProcesses_v3",
           "nvmlDeviceGetComputeRunningProcesses_v2");
+  resolve(library, &nvml.ancestor, "nvmlDeviceGetTopologyCommonAncestor");
+  resolve(library, &nvml.link_state, "nvmlDeviceGetNvLinkState");
+  resolve(library, &nvml.link_type, "nvmlDeviceGetNvLinkRemoteDeviceType");
+  resolve(library, &nvml.link_pci, "nvmlDeviceGetNvLinkRemotePciInfo_v2");
 }
 
 /* A function the library lacks answers as NVML itself would. */
@@ -146,6 +154,46 @@ Device read_device(unsigned int index) {
   return device;
 }
 
+void count_link(std::vector<NvLinks> *links, const std::string &to) {
+  for (NvLinks &row : *links)
+    if (row.to == to) {
+      row.count++;
+      return;
+    }
+  links->push_back({to, 1});
+}
+
+/* A link that leads to something else than a device or a switch, or that nobody describes, connects no devices. */
+void read_nvlink(nvmlDevice_t handle, unsigned int link, std::vector<NvLinks> *links) {
+  unsigned int is_up = 0;
+  unsigned int type = NVML_NVLINK_TO_UNKNOWN;
+  struct nvml_pci remote = {};
+  if (call(nvml.link_state, handle, link, &is_up) != NVML_SUCCESS || is_up != 1) return;
+  /* An old driver does not know the type; the address tells a device all the same. */
+  bool is_typed = call(nvml.link_type, handle, link, &type) == NVML_SUCCESS;
+  if (is_typed && type == NVML_NVLINK_TO_SWITCH) return count_link(links, "");
+  if (is_typed && type != NVML_NVLINK_TO_GPU) return;
+  if (call(nvml.link_pci, handle, link, &remote) != NVML_SUCCESS) return;
+  remote.bus_id[sizeof(remote.bus_id) - 1] = '\0';
+  if (remote.bus_id[0] != '\0') count_link(links, remote.bus_id);
+}
+
+DeviceLinks read_device_links(nvmlDevice_t handle, const std::vector<nvmlDevice_t> &all) {
+  DeviceLinks row;
+  char uuid[96] = "";
+  struct nvml_pci pci = {};
+  if (call(nvml.uuid, handle, uuid, static_cast<unsigned int>(sizeof(uuid))) != NVML_SUCCESS) return row;
+  row.uuid = uuid;
+  if (call(nvml.pci, handle, &pci) == NVML_SUCCESS) row.pci_bus_id = pci.bus_id;
+  for (unsigned int link = 0; link < NVML_NVLINK_MAX_LINKS; link++) read_nvlink(handle, link, &row.nvlinks);
+  for (nvmlDevice_t other : all) {
+    unsigned int level = 0;
+    bool is_told = other != nullptr && call(nvml.ancestor, handle, other, &level) == NVML_SUCCESS;
+    row.ancestors.push_back(is_told ? static_cast<int>(level) : -1);
+  }
+  return row;
+}
+
 struct NameRow {
   nvmlReturn_t code;
   const char *name;
@@ -203,6 +251,21 @@ ErrorName read_devices(std::vector<Device> *out) {
   nvmlReturn_t code = call(nvml.count, &count);
   if (code != NVML_SUCCESS) return error_name(code);
   for (unsigned int index = 0; index < count; index++) out->push_back(read_device(index));
+  return "";
+}
+
+ErrorName read_links(std::vector<DeviceLinks> *out) {
+  unsigned int count = 0;
+  if (!is_open) return error_name(NVML_ERROR_UNINITIALIZED);
+  nvmlReturn_t code = call(nvml.count, &count);
+  if (code != NVML_SUCCESS) return error_name(code);
+  std::vector<nvmlDevice_t> all(count, nullptr);
+  for (unsigned int index = 0; index < count; index++)
+    if (call(nvml.by_index, index, &all[index]) != NVML_SUCCESS) all[index] = nullptr;
+  for (nvmlDevice_t handle : all) {
+    DeviceLinks row = handle == nullptr ? DeviceLinks() : read_device_links(handle, all);
+    out->push_back(row);
+  }
   return "";
 }
 

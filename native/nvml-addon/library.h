@@ -33,6 +33,20 @@ struct Device {
   std::vector<Process> processes;
 };
 
+/* NVLinks of one device that are up and lead to one place. */
+struct NvLinks {
+  std::string to; /* PCI bus id of the other end as NVML writes it; empty for a switch */
+  uint32_t count = 0;
+};
+
+/* How one device hangs together with the others: raw, told by itself alone; the other end may say otherwise. */
+struct DeviceLinks {
+  std::string uuid;
+  std::string pci_bus_id;
+  std::vector<NvLinks> nvlinks;
+  std::vector<int> ancestors; /* level of the common ancestor with the device of each index; -1: not told */
+};
+
 /* Empty on success, else NVML's name of the error. */
 using ErrorName = std::string;
 
@@ -40,6 +54,8 @@ ErrorName error_name(nvmlReturn_t code);
 /* dlopen and nvmlInit; opening twice keeps the first. */
 ErrorName open_library(const std::string &name);
 ErrorName read_devices(std::vector<Device> *out);
+/* One row per device, by index; without a uuid where it cannot be named. A question that fails leaves its answer out. */
+ErrorName read_links(std::vector<DeviceLinks> *out);
 ErrorName read_processes(const std::string &uuid, std::vector<Process> *out);
 ErrorName read_driver_version(std::string *out);
 ErrorName close_library();

@@ -2,16 +2,28 @@
 // Letter: the devices of a node, as the annotation kerf.dev/inventory-<vendor>. Written by the node's agent on change.
 //
 //   {"v":1,"devices":[{"id":"GPU-…","index":0,"model":"NVIDIA A100-SXM4-40GB","memoryMiB":40960,"corePercent":100,
-//                      "splits":10,"numa":0,"mode":"mig","healthy":true,"reason":""}]}
+//                      "splits":10,"numa":0,"mode":"mig","healthy":true,"reason":""}],
+//    "links":[["NV12","SYS"],["SYS"]]}
+//
+// links is left out where nobody knows them (see wire/links): two devices of one NUMA node then count as nearer.
 import type { Device } from '../core/device.js';
 import { err, ok, type Result } from '../core/result.js';
+import type { LinkMatrix } from '../core/topology.js';
 import { mib, milliCores } from '../core/units.js';
 import { isCount, isRecord, parseJson, shown } from './json.js';
+import { type LinkTriangle, matrixOf } from './links.js';
 
 export const INVENTORY_VERSION = 1;
 
+/** What a node tells of one vendor's devices. */
+export interface Announced {
+  readonly devices: readonly Device[];
+  /** In order of the devices' indexes; null where it is not told. */
+  readonly links: LinkMatrix | null;
+}
+
 /** `vendor` is not in the letter: the annotation's name tells it. numa, mode and reason are left out when empty. */
-export function encodeInventory(devices: readonly Device[]): string {
+export function encodeInventory(devices: readonly Device[], links: LinkTriangle | null = null): string {
   const rows = devices.map((device) => ({
     id: device.id,
     index: device.index,
@@ -24,10 +36,10 @@ export function encodeInventory(devices: readonly Device[]): string {
     healthy: device.isHealthy,
     ...(device.reason === '' ? {} : { reason: device.reason }),
   }));
-  return JSON.stringify({ v: INVENTORY_VERSION, devices: rows });
+  return JSON.stringify({ v: INVENTORY_VERSION, devices: rows, ...(links === null ? {} : { links }) });
 }
 
-export function decodeInventory(vendor: string, text: string): Result<readonly Device[], string> {
+export function decodeInventory(vendor: string, text: string): Result<Announced, string> {
   const letter = parseJson(text);
   if (!isRecord(letter)) return err(`inventory of ${vendor} is not a JSON object`);
   if (letter.v !== INVENTORY_VERSION)
@@ -40,7 +52,18 @@ export function decodeInventory(vendor: string, text: string): Result<readonly D
     devices.push(device);
   }
   const ids = new Set(devices.map((device) => device.id));
-  return ids.size === devices.length ? ok(devices) : err(`inventory of ${vendor} names a device twice`);
+  if (ids.size !== devices.length) return err(`inventory of ${vendor} names a device twice`);
+  return withLinks(vendor, devices, letter.links);
+}
+
+/** Links that cannot be read say nothing else is to be believed either: somebody else than our agent wrote them. */
+function withLinks(vendor: string, devices: readonly Device[], said: unknown): Result<Announced, string> {
+  if (said === undefined) return ok({ devices, links: null });
+  const links = matrixOf(said, devices.length);
+  if (links !== null) return ok({ devices, links });
+  return err(
+    `inventory of ${vendor} has links that are no words for the pairs of its ${devices.length} devices`,
+  );
 }
 
 function decodeDevice(vendor: string, row: unknown): Device | null {

@@ -19,7 +19,7 @@ export function readNodeFacts(raw: unknown, vendors: readonly Vendor[]): NodeFac
     const letter = annotations[inventoryOf(vendor.name)];
     if (typeof letter === 'string') {
       const inventory = decodeInventory(vendor.name, letter);
-      if (inventory.ok) devices.push(...inventory.value.map((device) => withCuts(vendor, device)));
+      if (inventory.ok) devices.push(...inventory.value.devices.map((device) => withCuts(vendor, device)));
       else unreadable.set(vendor.name, inventory.error);
     }
     slots.set(vendor.name, countOf(allocatable[vendor.resources.count]));

@@ -91,7 +91,7 @@ function vendorOf(vendor: string, row: Record<string, unknown>): Result<VendorPa
   if (!isCount(slots)) return err(`has slots of ${vendor} ${shown(slots)}: want a whole number`);
   const cordoned = cordonedIn(rows);
   const told = typeof unreadable === 'string' ? unreadable : null;
-  return ok({ devices: read.value, cordoned, slots, unreadable: told });
+  return ok({ devices: read.value.devices, cordoned, slots, unreadable: told });
 }
 
 const cordonedIn = (rows: readonly unknown[]): readonly string[] =>

@@ -19,6 +19,7 @@ export const aNodeDevice = (differs: Partial<NodeDevice> = {}): NodeDevice => ({
   numa: 0,
   isHealthy: true,
   reason: '',
+  peers: new Map(),
   ...differs,
 });
 

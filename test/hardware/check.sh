@@ -3,8 +3,9 @@
 # What must be seen on a real GPU: a program in a slice of 4 GiB, on the driver of this machine.
 #
 #   test/hardware/check.sh           builds native/, takes the first GPU of the machine; needs root, gcc, cmake
-#   test/hardware/check.sh --fake    the same on a fake H200, to know that the check itself is sound
+#   test/hardware/check.sh --fake    the same on four fake H200, to know that the check itself is sound
 #
+# How the GPUs are linked is read too, and shown beside `nvidia-smi topo -m` (with node and the addon: npm run build:native).
 # Prints one JSON line a check, and `N passed, N failed`; exit code 1 when one failed.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -27,7 +28,7 @@ say() { # name holds value
   printf '{"check":"%s","holds":%s,"value":%s}\n' "$1" "$2" "$3"
 }
 field() { # json name: the first number of that name
-  printf '%s' "$1" | sed -n "s/.*\"$2\":\([0-9.]*\).*/\1/p" | head -n 1
+  printf '%s' "$1" | grep -o "\"$2\":[0-9.]*" | head -n 1 | cut -d: -f2
 }
 within() { # value low high
   awk -v v="${1:-0}" -v low="$2" -v high="$3" 'BEGIN { print (v >= low && v <= high) ? "true" : "false" }'
@@ -37,7 +38,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 if [ "${1:-}" = --fake ]; then
   mount -t tmpfs tmpfs /run
-  "$built/kerf-fake-gpus" init /run/kerf-fake --gpu H200-141G >/dev/null
+  "$built/kerf-fake-gpus" init /run/kerf-fake --gpu H200-141G*4 --links NVLINK-PAIRS >/dev/null
   export KERF_FAKE_DEV_DIR=/run/kerf-fake/dev
   echo "$built/fake" >"$work/ld.so.conf"
   ldconfig -X -f "$work/ld.so.conf" -C "$work/ld.so.cache"
@@ -49,6 +50,15 @@ uuid=$(printf '%s' "$bare" | grep -o 'GPU-[0-9a-f-]*' | head -n 1)
 whole=$(field "$bare" cuda_total_bytes)
 [ -n "$uuid" ] || { echo "no GPU to be seen: $bare" >&2; exit 2; }
 bare_ns=$("$built/bin/bench-alloc" 1)
+
+if command -v node >/dev/null && [ -e "$here/../../native/build/nvml-addon/Release/nvml.node" ]; then
+  linked=$(cd "$here/../.." && node --import tsx test/hardware/links.ts)
+  say 'every pair of devices has a link' "$(within "$(field "$linked" known)" "$(field "$linked" pairs)" "$(field "$linked" pairs)")" "$(field "$linked" known)"
+  command -v nvidia-smi >/dev/null &&
+    say 'the links are those of nvidia-smi' "$(printf '%s' "$linked" | grep -q '"differs":\[\]' && echo true || echo false)" "$linked"
+else
+  echo 'links not read: node or the addon is missing' >&2
+fi
 
 "$built/bin/make-slice" "$work" "$uuid" "$LIMIT_MIB"
 mount -t tmpfs tmpfs /usr/local

@@ -37,7 +37,18 @@ export interface FakeGpu {
 
 /** A machine of fake GPUs in `folder`; the same folder name gives the same UUIDs. */
 export function makeMachine(folder: string, ...gpus: readonly string[]): readonly FakeGpu[] {
-  const wishes = gpus.flatMap((gpu) => ['--gpu', gpu]);
+  return initMachine(
+    folder,
+    gpus.flatMap((gpu) => ['--gpu', gpu]),
+  );
+}
+
+/** The same, its GPUs linked as a row of native/fake/links says. */
+export function makeLinkedMachine(folder: string, gpu: string, links: string): readonly FakeGpu[] {
+  return initMachine(folder, ['--gpu', gpu, '--links', links]);
+}
+
+function initMachine(folder: string, wishes: readonly string[]): readonly FakeGpu[] {
   const { status, stdout, stderr } = spawnSync(PATHS.fakeGpus, ['init', folder, ...wishes], {
     encoding: 'utf8',
   });

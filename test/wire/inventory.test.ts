@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeInventory, encodeInventory } from '../../src/wire/inventory.js';
+import { type LinkTriangle, type LinkWord, linkWordAt, triangleOf } from '../../src/wire/links.js';
 import { aDevice } from '../builders/core.js';
 
 const golden = (name: string): string => readFileSync(new URL(`golden/${name}`, import.meta.url), 'utf8');
@@ -29,13 +30,14 @@ describe('the inventory letter', () => {
   });
 
   it('is read as in the golden file', () => {
-    expect(decodeInventory('nvidia', golden('inventory-v1.txt'))).toEqual({ ok: true, value: DEVICES });
+    const value = { devices: DEVICES, links: null };
+    expect(decodeInventory('nvidia', golden('inventory-v1.txt'))).toEqual({ ok: true, value });
   });
 
   it('lets unknown fields pass', () => {
     expect(decodeInventory('nvidia', golden('inventory-v1-unknown-fields.txt'))).toEqual({
       ok: true,
-      value: [aDevice({ id: FIRST, model: 'Tesla T4', memory: 15_360 })],
+      value: { devices: [aDevice({ id: FIRST, model: 'Tesla T4', memory: 15_360 })], links: null },
     });
   });
 
@@ -48,6 +50,8 @@ describe('the inventory letter', () => {
 
   const row = { id: 'a', index: 0, model: 'm', memoryMiB: 1, corePercent: 100, splits: 1, healthy: true };
   const of = (...devices: object[]) => JSON.stringify({ v: 1, devices });
+  const TWO = [row, { ...row, id: 'b', index: 1 }];
+  const linked = (...links: unknown[][]) => JSON.stringify({ v: 1, devices: TWO, links });
   it.each([
     ['no JSON', '{'],
     ['a version that cannot be written', '{"v":{"toString":0}}'],
@@ -58,6 +62,15 @@ describe('the inventory letter', () => {
     ['memory as text', of({ ...row, memoryMiB: '1' })],
     ['negative splits', of({ ...row, splits: -1 })],
     ['no word about health', of({ ...row, healthy: undefined })],
+    ['links of more devices than there are', linked(['NV1', 'SYS'], ['SYS'])],
+    ['links of fewer devices than there are', linked()],
+    ['a row of links too long', linked(['SYS', 'SYS'])],
+    ['a link in a word nobody knows', linked(['NVL'])],
+    ['more NVLinks than a device can have', linked(['NV19'])],
+    ['no NVLink at all', linked(['NV0'])],
+    ['links that are numbers', linked([100])],
+    ['a link named like a property of every object', linked(['constructor'])],
+    ['links that are no list', JSON.stringify({ v: 1, devices: TWO, links: {} })],
   ])('is an error, and no exception, when it has %s', (_title, text) => {
     expect(decodeInventory('nvidia', text)).toMatchObject({
       ok: false,
@@ -84,7 +97,56 @@ describe('the inventory letter', () => {
   it('is read back as it was written', () => {
     fc.assert(
       fc.property(anyDevices, (devices) => {
-        expect(decodeInventory('nvidia', encodeInventory(devices))).toEqual({ ok: true, value: devices });
+        const value = { devices, links: null };
+        expect(decodeInventory('nvidia', encodeInventory(devices))).toEqual({ ok: true, value });
+      }),
+    );
+  });
+});
+
+describe('the links in the inventory letter', () => {
+  const THREE = [0, 1, 2].map((index) => aDevice({ id: `GPU-${index}`, index, numa: index === 2 ? 1 : 0 }));
+  const LINKS: LinkTriangle = [['NV12', 'SYS'], ['PIX']];
+
+  it('are written and read as in the golden file', () => {
+    const letter = golden('inventory-v1-links.txt');
+    expect(encodeInventory(THREE, LINKS)).toBe(letter);
+    expect(decodeInventory('nvidia', letter)).toEqual({
+      ok: true,
+      value: { devices: THREE, links: { size: 3, weight: [0, 1200, 10, 1200, 0, 50, 10, 50, 0] } },
+    });
+  });
+
+  it('of one device are no rows', () => {
+    const read = decodeInventory('nvidia', encodeInventory(THREE.slice(0, 1), []));
+    expect(read).toMatchObject({ ok: true, value: { links: { size: 1, weight: [0] } } });
+  });
+
+  const word = fc.oneof(
+    fc.constantFrom<LinkWord>('SYS', 'NODE', 'PHB', 'PXB', 'PIX', 'PSB'),
+    fc.integer({ min: 1, max: 18 }).map((count): LinkWord => `NV${count}`),
+  );
+  const row = (length: number) => fc.array(word, { minLength: length, maxLength: length });
+  const triangle = fc
+    .integer({ min: 0, max: 8 })
+    .chain((rows) => fc.tuple(...Array.from({ length: rows }, (_, at) => row(rows - at))));
+
+  it('are read back as they were written, the same both ways, equal ones as one object', () => {
+    fc.assert(
+      fc.property(triangle, (links) => {
+        const devices = Array.from({ length: links.length + 1 }, (_, index) =>
+          aDevice({ id: `${index}`, index }),
+        );
+        const read = () => decodeInventory('nvidia', encodeInventory(devices, links));
+        const [first, second] = [read(), read()];
+        if (!first.ok || !second.ok || first.value.links === null) throw new Error('not read');
+        expect(triangleOf(first.value.links)).toEqual(links);
+        expect(second.value.links).toBe(first.value.links);
+        for (const [a, { length }] of [...links.entries()])
+          for (let b = a + 1; b <= a + length; b++) {
+            expect(linkWordAt(first.value.links, a, b)).toBe(links[a]?.[b - a - 1]);
+            expect(linkWordAt(first.value.links, b, a)).toBe(links[a]?.[b - a - 1]);
+          }
       }),
     );
   });

@@ -29,6 +29,7 @@ async function openedAddon(): Promise<NvmlAddon> {
 
 const VERBS: Record<NvmlVerb, (nvml: NvmlAddon, argument: string) => Promise<unknown>> = {
   devices: (nvml) => nvml.devices(),
+  links: (nvml) => nvml.links(),
   processes: (nvml, uuid) => nvml.processes(uuid),
   driverVersion: (nvml) => nvml.driverVersion(),
 };

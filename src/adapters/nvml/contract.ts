@@ -25,16 +25,29 @@ export interface NvmlDevice {
   readonly processes: readonly NvmlProcess[];
 }
 
+/** How one device hangs together with the others, as it tells itself; see links.ts for what that means. */
+export interface NvmlDeviceLinks {
+  /** Empty where the device cannot be named. */
+  readonly uuid: string;
+  readonly pciBusId: string;
+  /** NVLinks that are up, by where they lead: a PCI bus id, null for a switch. */
+  readonly nvlinks: readonly { readonly to: string | null; readonly count: number }[];
+  /** NVML's level of the common ancestor with the device of each index; null where it is not told. */
+  readonly ancestors: readonly (number | null)[];
+}
+
 /** The addon's exports (native/nvml-addon). Rejections carry NVML's name of the error as `code`. */
 export interface NvmlAddon {
   open(library: string): Promise<void>;
   devices(): Promise<NvmlDevice[]>;
+  /** At each device's index. Hundreds of questions to the driver: not to be asked often. */
+  links(): Promise<NvmlDeviceLinks[]>;
   processes(uuid: string): Promise<NvmlProcess[]>;
   driverVersion(): Promise<string>;
   close(): Promise<void>;
 }
 
-export type NvmlVerb = 'devices' | 'processes' | 'driverVersion';
+export type NvmlVerb = 'devices' | 'links' | 'processes' | 'driverVersion';
 
 export interface NvmlRequest {
   readonly id: number;

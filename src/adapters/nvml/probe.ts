@@ -6,6 +6,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import {
   type NvmlDevice,
+  type NvmlDeviceLinks,
   NvmlFault,
   type NvmlProcess,
   type NvmlResponse,
@@ -15,6 +16,8 @@ import {
 export interface NvmlProbe {
   /** All devices with their processes. Rejects with an NvmlFault. */
   devices(): Promise<readonly NvmlDevice[]>;
+  /** How the devices are linked, at each one's index. Rejects with an NvmlFault. */
+  links(): Promise<readonly NvmlDeviceLinks[]>;
   /** Processes on one device. Rejects with an NvmlFault. */
   processes(uuid: string): Promise<readonly NvmlProcess[]>;
   driverVersion(): Promise<string>;
@@ -85,6 +88,10 @@ class ChildProbe implements NvmlProbe {
 
   devices(): Promise<readonly NvmlDevice[]> {
     return this.ask('devices', '') as Promise<readonly NvmlDevice[]>;
+  }
+
+  links(): Promise<readonly NvmlDeviceLinks[]> {
+    return this.ask('links', '') as Promise<readonly NvmlDeviceLinks[]>;
   }
 
   processes(uuid: string): Promise<readonly NvmlProcess[]> {

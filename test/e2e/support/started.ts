@@ -18,7 +18,7 @@ export async function inventories(journey: Journey): Promise<Map<string, readonl
     items.map(({ metadata }) => {
       const letter = metadata.annotations?.['kerf.dev/inventory-nvidia'] ?? '';
       const devices = decodeInventory('nvidia', letter);
-      return [metadata.name, devices.ok ? devices.value : []];
+      return [metadata.name, devices.ok ? devices.value.devices : []];
     }),
   );
 }

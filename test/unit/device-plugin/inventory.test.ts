@@ -5,6 +5,7 @@ import type { NodeDevice } from '../../../device-plugin/node-device.js';
 import { deviceOf } from '../../../device-plugin/probe.js';
 import type { KubeCall } from '../../../src/adapters/kubernetes/client.js';
 import { encodeInventory } from '../../../src/wire/inventory.js';
+import type { LinkWord } from '../../../src/wire/links.js';
 import { aNodeDevice, GPU_B } from '../../builders/slots.js';
 import { FakeClock } from '../../fakes/clock.js';
 
@@ -50,6 +51,12 @@ describe('the inventory', () => {
     ]);
   });
 
+  it('is told when links change, and only then', async () => {
+    const linked = (word: LinkWord) => [{ ...A, peers: new Map([[B.id, word]]) }, B];
+    const { told } = await after([linked('PIX'), linked('PIX'), linked('NV4'), [...linked('NV4')]]);
+    expect(told).toEqual([linked('PIX'), linked('NV4')]);
+  });
+
   it('keeps the place of a device that is not seen any more', async () => {
     const { all } = await after([[A, B], [B]]);
     expect(all).toEqual([{ ...A, ...sickOf('the driver does not see it any more') }, B]);
@@ -68,7 +75,7 @@ describe('the inventory', () => {
       ...{ memoryUsedBytes: 0, numaNode: null, utilizationPercent: null, error: 'NVML_ERROR_GPU_IS_LOST' },
       processes: [],
     };
-    expect(deviceOf(told, { vendor: 'nvidia', splits: 4 })).toMatchObject({
+    expect(deviceOf(told, { vendor: 'nvidia', splits: 4, peers: new Map() })).toMatchObject({
       ...{ id: GPU_B, index: 1, minor: 3, memory: 2, cores: 1000, splits: 4, numa: null },
       ...sickOf('NVML_ERROR_GPU_IS_LOST'),
     });
