@@ -3,8 +3,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Ledger } from '../src/core/ledger.js';
-import { POLICIES } from '../src/core/policies.js';
-import type { PolicyName } from '../src/core/request.js';
+import { NODE_POLICY_NAMES } from '../src/core/policies.js';
 import { eventTimes } from './filter/events.js';
 import { filledLedger } from './filter/fleet.js';
 import { ASKERS, type Asker } from './filter/pods.js';
@@ -35,7 +34,7 @@ export function run(): Promise<readonly Row[]> {
 
 /** Every policy of the table: one that is added is measured. */
 function questionRows(asker: Asker, ledger: Ledger): readonly Row[] {
-  return (Object.keys(POLICIES) as PolicyName[]).flatMap((policy) =>
+  return NODE_POLICY_NAMES.flatMap((policy) =>
     NAMES.flatMap((names) => {
       const samples = samplesOf({ asker, policy, names, nodes: NODES }, ledger);
       return verbRows(`${asker.name}, ${policy}`, names, samples);

@@ -3,7 +3,7 @@
 import type { Device } from '../../src/core/device.js';
 import type { Sighting } from '../../src/core/holding.js';
 import { Ledger } from '../../src/core/ledger.js';
-import type { NodeFacts } from '../../src/core/node.js';
+import { type NodeFacts, UNTOLD } from '../../src/core/node.js';
 import { mib, milliCores } from '../../src/core/units.js';
 
 export const VENDOR = 'nvidia';
@@ -29,13 +29,21 @@ export const nodeName = (node: number): string => `gpu-node-${node}`;
 export function factsOf(node: number): NodeFacts {
   const devices = Array.from({ length: DEVICES }, (_, at) => deviceOf(node, at));
   const slots = new Map([[VENDOR, DEVICES * SPLITS]]);
-  return { name: nodeName(node), devices, unreadable: new Map(), slots, cordoned: new Set() };
+  return { name: nodeName(node), devices, unreadable: new Map(), slots, cordoned: new Set(), ...UNTOLD };
 }
 
 /** A pod of one slice on the device `pod % 8` of the node; the same arguments name the same pod. */
 export function sightingOf(node: number, pod: number): Sighting {
   const memory = mib(1024 * (1 + ((node * 7 + pod * 3) % 12)));
-  const slices = [{ deviceId: deviceId(node, pod % DEVICES), memory, cores: milliCores(100) }];
+  const slices = [
+    {
+      deviceId: deviceId(node, pod % DEVICES),
+      memory,
+      cores: milliCores(100),
+      isHigh: false,
+      isAlone: false,
+    },
+  ];
   return {
     uid: `uid-${node}-${pod}`,
     pod: `bench/pod-${node}-${pod}`,

@@ -39,10 +39,18 @@ const pod = (containers: readonly ContainerRequest[]): PodRequest => ({
   choice: ANY_DEVICE,
   nodePolicy: null,
   devicePolicy: null,
+  numa: null,
 });
 
 function container(name: string, kind: ContainerKind, memory: MemoryWish): ContainerRequest {
-  const slice = { vendor: VENDOR, count: 1, memory, cores: milliCores(100), isExclusive: false };
+  const slice = {
+    vendor: VENDOR,
+    count: 1,
+    memory,
+    cores: milliCores(100),
+    isExclusive: false,
+    priority: 'low' as const,
+  };
   return { name, kind, slices: [slice] };
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Filter + prioritize, as the extender's handlers call them, without the wire. A sample is one pod.
 import type { Ledger } from '../../src/core/ledger.js';
-import type { PolicyName } from '../../src/core/request.js';
+import { DEFAULT_RULES, nodePolicy } from '../../src/core/policies.js';
+import type { NodePolicyName } from '../../src/core/request.js';
 import { ok } from '../../src/core/result.js';
 import { filter } from '../../src/scheduling/filter.js';
 import { prioritize } from '../../src/scheduling/prioritize.js';
@@ -10,7 +11,7 @@ import type { Asker } from './pods.js';
 
 export interface Question {
   readonly asker: Asker;
-  readonly policy: PolicyName;
+  readonly policy: NodePolicyName;
   /** Names that kube-scheduler sends: 500 of 5 000 by default, beginning at another node each time. */
   readonly names: number;
   readonly nodes: number;
@@ -21,7 +22,7 @@ export function timeOf(question: Question, ledger: Ledger, sample: number): numb
   const names = namesOf(question, sample);
   const scene = {
     snapshot: ledger,
-    defaults: { nodePolicy: question.policy, devicePolicy: question.policy },
+    defaults: { ...DEFAULT_RULES, nodePolicy: nodePolicy(question.policy), devicePolicy: [question.policy] },
   };
   const request = question.asker.podOf(sample);
   const start = performance.now();

@@ -4,6 +4,8 @@
 import { mib, milliCores } from '../../src/core/units.js';
 import type { Device } from '../../src/core/device.js';
 import { Ledger } from '../../src/core/ledger.js';
+import { UNTOLD } from '../../src/core/node.js';
+import { DEFAULT_RULES } from '../../src/core/policies.js';
 import { ANY_DEVICE, type PodRequest } from '../../src/core/request.js';
 import { ok } from '../../src/core/result.js';
 import { filter } from '../../src/scheduling/filter.js';
@@ -32,7 +34,7 @@ export function verbRows(): readonly Row[] {
 function samplesOf(memoryOf: (sample: number) => number): readonly number[] {
   const ledger = filledLedger();
   const names = Array.from({ length: NODES }, (_, index) => `node-${index}`);
-  const scene = { snapshot: ledger, defaults: { nodePolicy: 'binpack', devicePolicy: 'binpack' } as const };
+  const scene = { snapshot: ledger, defaults: DEFAULT_RULES };
   const samples: number[] = [];
   for (let sample = 0; sample < SAMPLES + WARM_UP; sample++) {
     const request = requestOf(memoryOf(sample));
@@ -55,6 +57,7 @@ function filledLedger(): Ledger {
       unreadable: new Map(),
       slots: new Map([[VENDOR, DEVICES * 10]]),
       cordoned: new Set(),
+      ...UNTOLD,
     });
     for (const device of devices) holdOn(ledger, name, device.id);
   }
@@ -62,7 +65,7 @@ function filledLedger(): Ledger {
 }
 
 function holdOn(ledger: Ledger, node: string, deviceId: string): void {
-  const slices = [{ deviceId, memory: mib(4096), cores: milliCores(200) }];
+  const slices = [{ deviceId, memory: mib(4096), cores: milliCores(200), isHigh: false, isAlone: false }];
   ledger.confirm({
     uid: `uid-${deviceId}`,
     pod: `bench/${deviceId}`,
@@ -80,13 +83,20 @@ function deviceOf(id: string, index: number): Device {
 }
 
 function requestOf(memory: number): PodRequest {
-  const slice = { count: 1, cores: milliCores(100), isExclusive: false, vendor: VENDOR };
+  const slice = {
+    count: 1,
+    cores: milliCores(100),
+    isExclusive: false,
+    vendor: VENDOR,
+    priority: 'low' as const,
+  };
   const wish = { kind: 'fixed', memory: mib(memory) } as const;
   return {
     containers: [{ name: 'main', kind: 'app', slices: [{ ...slice, memory: wish }] }],
     choice: ANY_DEVICE,
     nodePolicy: null,
     devicePolicy: null,
+    numa: null,
   };
 }
 

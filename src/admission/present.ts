@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Could any node that is there hold the pod, were it empty? Asked of the same function that places.
 import type { Device } from '../core/device.js';
-import { NO_HOLD } from '../core/hold.js';
-import type { NodeView, VendorView } from '../core/node.js';
-import { canPlace, preparePod } from '../core/place.js';
-import { DEFAULT_POLICIES } from '../core/policies.js';
+import { type NodeView, UNTOLD } from '../core/node.js';
+import { canPlace } from '../core/place.js';
+import { DEFAULT_RULES } from '../core/policies.js';
+import { preparePod } from '../core/prepared.js';
 import type { ContainerRequest, PodRequest } from '../core/request.js';
+import { viewOf } from '../core/view.js';
 
 /**
  * Devices per present node, made as it is walked: mostly the first node could hold the pod, and there may be 5 000.
@@ -25,26 +26,16 @@ export function presentWarnings(request: PodRequest, present: PresentNodes): rea
 }
 
 function couldHold(request: PodRequest, present: NonNullable<PresentNodes>): boolean {
-  const pod = preparePod(request, DEFAULT_POLICIES);
+  const pod = preparePod(request, DEFAULT_RULES);
   for (const devices of present()) if (canPlace(pod, emptyNode(devices))) return true;
   return false;
 }
 
-const NO_TOTALS = { memory: 0, heldMemory: 0, cores: 0, heldCores: 0, splits: 0, heldSlices: 0 };
-
 function emptyNode(devices: readonly Device[]): NodeView {
-  const vendors = new Map<string, VendorView>();
-  for (const vendor of new Set(devices.map((device) => device.vendor))) {
-    const own = devices.filter((device) => device.vendor === vendor);
-    vendors.set(vendor, {
-      devices: own.map((device) => ({ device, hold: NO_HOLD, isCordoned: false })),
-      totals: NO_TOTALS,
-      slots: own.reduce((sum, { splits }) => sum + splits, 0),
-      slotsUsed: 0,
-      unreadable: null,
-    });
-  }
-  return { name: '', revision: 0, ordinal: 0, vendors, heldBy: null, initOnly: null };
+  const slots = new Map<string, number>();
+  for (const { vendor, splits } of devices) slots.set(vendor, (slots.get(vendor) ?? 0) + splits);
+  const facts = { name: '', devices, unreadable: new Map<string, string>(), slots, ...UNTOLD };
+  return viewOf({ ...facts, cordoned: new Set() }, [], { revision: 0, ordinal: 0 });
 }
 
 function wishOf({ slices }: ContainerRequest): string {

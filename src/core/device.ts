@@ -40,6 +40,8 @@ export interface Device {
   readonly reason: string;
   /** Where it may be cut; absent: anywhere. Not in the letter: the vendor's row tells it by model and mode. */
   readonly cuts?: Cuts;
+  /** What is there, where `memory` and `cores` say that more may be given out than there is. */
+  readonly physical?: { readonly memory: MiB; readonly cores: MilliCores };
 }
 
 /** What all holders of one device hold together. */
@@ -48,6 +50,10 @@ export interface Hold {
   readonly cores: MilliCores;
   /** Slices sitting on the device. */
   readonly slices: number;
-  /** True when one of them owns the whole device. */
+  /** True when one of them owns the whole device, or will have no neighbour. */
   readonly isExclusive: boolean;
+  /** What slices of high priority hold of it. */
+  readonly highMemory: MiB;
+  readonly highCores: MilliCores;
+  readonly highSlices: number;
 }

@@ -24,7 +24,8 @@ export function fit(state: DeviceState, wish: Wish): Result<Slice, DeviceRefusal
 /** The slice a device would give: a share becomes MiB here, rounded up, and all is rounded up to a cut. */
 export function sliceOn(device: Device, slice: SliceRequest): Slice {
   const { memory, cores } = asCut(device, slice) ?? slice;
-  return { deviceId: device.id, memory: memoryOn(device, memory), cores };
+  const isHigh = slice.priority === 'high';
+  return { deviceId: device.id, memory: memoryOn(device, memory), cores, isHigh, isAlone: false };
 }
 
 /**
@@ -69,7 +70,7 @@ function crowding({ device, hold, memory, slice }: Crowd): DeviceRefusal['kind']
 }
 
 function wantsWhole(device: Device, memory: MiB, slice: SliceRequest): boolean {
-  return slice.isExclusive || ownsDevice({ deviceId: device.id, memory, cores: slice.cores }, device);
+  return slice.isExclusive || ownsDevice({ memory, cores: slice.cores }, device);
 }
 
 function allowsModel({ allowModels, denyModels }: DeviceChoice, model: string): boolean {

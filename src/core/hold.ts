@@ -7,14 +7,22 @@ import type { ContainerPlacement, Placement, Slice } from './placement.js';
 import type { ContainerKind } from './request.js';
 import { addCores, addMiB, type MiB, type MilliCores, NO_CORES, NO_MEMORY, WHOLE_DEVICE } from './units.js';
 
-export const NO_HOLD: Hold = { memory: NO_MEMORY, cores: NO_CORES, slices: 0, isExclusive: false };
+export const NO_HOLD: Hold = {
+  memory: NO_MEMORY,
+  cores: NO_CORES,
+  slices: 0,
+  isExclusive: false,
+  highMemory: NO_MEMORY,
+  highCores: NO_CORES,
+  highSlices: 0,
+};
 
 export type Holds = ReadonlyMap<string, Hold>;
 
 export const NO_HOLDS: Holds = new Map();
 
 /** A slice owns its device when it has all its memory or all its compute. */
-export function ownsDevice(slice: Slice, device: Device | undefined): boolean {
+export function ownsDevice(slice: Pick<Slice, 'memory' | 'cores'>, device: Device | undefined): boolean {
   return slice.cores >= WHOLE_DEVICE || (device !== undefined && slice.memory >= device.memory);
 }
 
@@ -24,6 +32,9 @@ export function addHold(a: Hold, b: Hold): Hold {
     cores: addCores(a.cores, b.cores),
     slices: a.slices + b.slices,
     isExclusive: a.isExclusive || b.isExclusive,
+    highMemory: addMiB(a.highMemory, b.highMemory),
+    highCores: addCores(a.highCores, b.highCores),
+    highSlices: a.highSlices + b.highSlices,
   };
 }
 
@@ -33,6 +44,9 @@ export function peakHold(a: Hold, b: Hold): Hold {
     cores: Math.max(a.cores, b.cores) as MilliCores,
     slices: Math.max(a.slices, b.slices),
     isExclusive: a.isExclusive || b.isExclusive,
+    highMemory: Math.max(a.highMemory, b.highMemory) as MiB,
+    highCores: Math.max(a.highCores, b.highCores) as MilliCores,
+    highSlices: Math.max(a.highSlices, b.highSlices),
   };
 }
 
@@ -72,11 +86,17 @@ export function holdsOfContainer(
 ): Map<string, Hold> {
   const holds = new Map<string, Hold>();
   for (const slice of container.slices) {
-    const isExclusive = ownsDevice(slice, deviceOf(slice.deviceId));
-    const hold = { memory: slice.memory, cores: slice.cores, slices: 1, isExclusive };
+    const hold = holdOf(slice, deviceOf(slice.deviceId));
     holds.set(slice.deviceId, addHold(holds.get(slice.deviceId) ?? NO_HOLD, hold));
   }
   return holds;
+}
+
+function holdOf(slice: Slice, device: Device | undefined): Hold {
+  const { memory, cores, isHigh, isAlone } = slice;
+  const isExclusive = isAlone || ownsDevice(slice, device);
+  const high = isHigh ? { highMemory: memory, highCores: cores, highSlices: 1 } : {};
+  return { ...NO_HOLD, memory, cores, slices: 1, isExclusive, ...high };
 }
 
 function merge(

@@ -2,6 +2,7 @@
 // A node as placing sees it: what it told about itself, and what is held there. All of it is immutable;
 // the ledger replaces a whole NodeView when something on that node changes.
 import type { Device, Hold } from './device.js';
+import type { LinkMatrix } from './topology.js';
 
 /** What a node says of itself (letters: wire/inventory, wire/node-view). */
 export interface NodeFacts {
@@ -14,7 +15,19 @@ export interface NodeFacts {
   readonly slots: ReadonlyMap<string, number>;
   /** Devices that take nothing new. */
   readonly cordoned: 'all' | ReadonlySet<string>;
+  readonly labels: ReadonlyMap<string, string>;
+  /** Vendor → how its devices are linked, where the inventory tells. */
+  readonly links: ReadonlyMap<string, LinkMatrix>;
+  /** CPU that pods may ask, in thousandths. */
+  readonly cpuMilli: number;
 }
+
+/** Of a node that tells nothing beyond its devices. */
+export const UNTOLD: Pick<NodeFacts, 'labels' | 'links' | 'cpuMilli'> = {
+  labels: new Map(),
+  links: new Map(),
+  cpuMilli: 0,
+};
 
 /** One device with what is held of it. */
 export interface DeviceState {
@@ -42,6 +55,7 @@ export interface VendorView {
   readonly slotsUsed: number;
   /** Why the inventory cannot be read; null when it can. */
   readonly unreadable: string | null;
+  readonly links: LinkMatrix | null;
 }
 
 export interface NodeView {
@@ -55,4 +69,7 @@ export interface NodeView {
   readonly heldBy: string | null;
   /** A pod whose init containers alone ask, and have not started (see isInitOnly). */
   readonly initOnly: string | null;
+  readonly labels: ReadonlyMap<string, string>;
+  /** In thousandths. */
+  readonly cpu: { readonly allocatable: number; readonly held: number };
 }

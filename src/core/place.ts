@@ -9,26 +9,30 @@ import type { Device, Hold } from './device.js';
 import { fit, misfit, sliceOn, type Wish } from './fit.js';
 import { addHold, holdsOfContainer, NO_HOLD, peakHold } from './hold.js';
 import type { DeviceState, NodeView, VendorView } from './node.js';
+import { asWritten, hasChoiceOfOrder, largestFirst, type Order } from './order.js';
 import { isInitOnly, slotsWanted } from './phases.js';
 import type { ContainerPlacement, Placement, Slice } from './placement.js';
-import { POLICIES, type Policy, type PolicyDefaults } from './policies.js';
+import { devicePolicyOf, type PlacingRules, type Policy } from './policies.js';
+import type { PreparedPod } from './prepared.js';
 import type { DeviceRefusal, NodeRefusal } from './refusal.js';
 import type { ContainerKind, ContainerRequest, PodRequest } from './request.js';
 import { err, ok, type Result } from './result.js';
-import { fillWith, Trial } from './trial.js';
+import { fillWith } from './trial.js';
 
 export function place(
   request: PodRequest,
   node: NodeView,
-  defaults: PolicyDefaults,
+  rules: PlacingRules,
 ): Result<Placement, NodeRefusal> {
   const closed = refuseNode(request, node);
   if (closed !== null) return err(closed);
-  const policy = POLICIES[request.devicePolicy ?? defaults.devicePolicy];
-  const first = placeInOrder(request, node, { policy, ...asWritten(request) });
+  const policy = devicePolicyOf(request.devicePolicy ?? rules.devicePolicy);
+  const first = placeInOrder(request, node, { policy, order: asWritten(request) });
   if (first.ok || !hasChoiceOfOrder(request)) return first;
-  // One container may have taken the very device another needs: once more, the largest first and tightly.
-  const second = placeInOrder(request, node, { policy: POLICIES.binpack, ...largestFirst(request) });
+  const second = placeInOrder(request, node, {
+    policy: devicePolicyOf(['binpack']),
+    order: largestFirst(request),
+  });
   return second.ok ? second : first;
 }
 
@@ -52,39 +56,18 @@ function refuseVendor(view: VendorView | undefined, want: number): NodeRefusal |
   return free < want ? { kind: 'SlotsShort', have: view.slots, free, want } : null;
 }
 
-interface Order {
+interface Tour {
   readonly policy: Policy;
-  /** Indexes of request.containers; inits and sidecars keep their order, which is their meaning. */
-  readonly containers: readonly number[];
+  readonly order: Order;
 }
 
-const asWritten = (request: PodRequest): Pick<Order, 'containers'> => ({
-  containers: request.containers.map((_container, index) => index),
-});
-
-function largestFirst(request: PodRequest): Pick<Order, 'containers'> {
-  const size = (index: number): number => sizeOf(request.containers[index] as ContainerRequest);
-  const isApp = (index: number): boolean => request.containers[index]?.kind === 'app';
-  const indexes = request.containers.map((_container, index) => index);
-  const apps = indexes.filter(isApp).sort((a, b) => size(b) - size(a) || a - b);
-  return { containers: [...indexes.filter((index) => !isApp(index)), ...apps] };
-}
-
-/** Only for ordering: whole devices above shares above MiB. */
-function sizeOf({ slices }: ContainerRequest): number {
-  return slices.reduce((sum, { memory, count }) => {
-    if (memory.kind === 'fixed') return sum + memory.memory * count;
-    return sum + (memory.kind === 'whole' ? 1e12 : memory.permille * 1e6) * count;
-  }, 0);
-}
-
-function hasChoiceOfOrder(request: PodRequest): boolean {
-  return request.containers.filter(({ slices }) => slices.length > 0).length > 1;
-}
-
-function placeInOrder(request: PodRequest, node: NodeView, order: Order): Result<Placement, NodeRefusal> {
-  const desk = new Desk(request, node, order.policy);
-  for (const index of order.containers) {
+function placeInOrder(
+  request: PodRequest,
+  node: NodeView,
+  { policy, order }: Tour,
+): Result<Placement, NodeRefusal> {
+  const desk = new Desk(request, node, policy);
+  for (const index of order) {
     const refusal = desk.serve(index);
     if (refusal !== null) return err(refusal);
   }
@@ -191,35 +174,6 @@ interface Liked {
 }
 
 const withOwn = (hold: Hold, own: Hold | undefined): Hold => (own === undefined ? hold : addHold(hold, own));
-
-/** What filter asks of every node, worked out once per pod. */
-export interface PreparedPod {
-  readonly request: PodRequest;
-  readonly defaults: PolicyDefaults;
-  /** The one wish of a pod of one asking container and one vendor, which is nearly every pod; else null. */
-  readonly only: Wish | null;
-  readonly isInitOnly: boolean;
-  /** The containers as written, and where there is a choice the largest first: as place tries them. */
-  readonly trials: readonly Trial[];
-}
-
-export function preparePod(request: PodRequest, defaults: PolicyDefaults): PreparedPod {
-  const slices = request.containers.flatMap((container) => container.slices);
-  const [slice] = slices;
-  const only = slices.length === 1 && slice !== undefined ? { slice, choice: request.choice } : null;
-  return { request, defaults, only, isInitOnly: isInitOnly(request), trials: trialsOf(request, defaults) };
-}
-
-function trialsOf(request: PodRequest, defaults: PolicyDefaults): readonly Trial[] {
-  const all = request.containers.map(({ kind, slices }) => ({
-    kind,
-    wishes: slices.map((slice) => ({ slice, choice: request.choice })),
-  }));
-  const first = new Trial(all, POLICIES[request.devicePolicy ?? defaults.devicePolicy]);
-  if (!hasChoiceOfOrder(request)) return [first];
-  const sorted = largestFirst(request).containers.map((index) => all[index] as (typeof all)[number]);
-  return [first, new Trial(sorted, POLICIES.binpack)];
-}
 
 /** place without its answer: does the pod fit? Answered without allocating. */
 export function canPlace({ request, only, isInitOnly, trials }: PreparedPod, node: NodeView): boolean {

@@ -6,6 +6,10 @@ export interface Slice {
   readonly deviceId: string;
   readonly memory: MiB;
   readonly cores: MilliCores;
+  /** Of high priority among those that share the device. */
+  readonly isHigh: boolean;
+  /** Nobody else may share its device, however small it is. */
+  readonly isAlone: boolean;
 }
 
 export interface ContainerPlacement {

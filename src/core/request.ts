@@ -16,6 +16,7 @@ export interface SliceRequest {
   readonly cores: MilliCores;
   /** Shares its devices with nobody: a whole-device request, or all the compute. */
   readonly isExclusive: boolean;
+  readonly priority: Priority;
 }
 
 /** init: runs before the apps and is over then. sidecar: an init container with restartPolicy Always, stays. */
@@ -36,15 +37,36 @@ export interface DeviceChoice {
   readonly denyIds: readonly string[];
 }
 
-export type PolicyName = 'binpack' | 'spread';
+/** Tier of a slice among those that share its device. */
+export type Priority = 'high' | 'low';
+
+export type NodePolicyName = 'binpack' | 'spread' | 'fragmentation' | 'topology';
+export type DevicePolicyName = NodePolicyName | 'numa' | 'priority' | 'mutex' | 'exclusive';
+
+export interface WeightedName {
+  readonly name: NodePolicyName;
+  /** Above 0. */
+  readonly weight: number;
+}
+
+/** Steps in order: the first that tells two nodes apart decides. Within a step, the weighted sum. */
+export type NodePolicy = readonly (readonly WeightedName[])[];
+
+/** In order: the first that tells two devices apart decides. */
+export type DevicePolicy = readonly DevicePolicyName[];
+
+/** All devices of one container and vendor on one NUMA node: a must, or better than otherwise. */
+export type NumaWish = 'required' | 'preferred';
 
 /** What a whole pod asks, containers in kubelet's order: init containers (and sidecars) first, then apps. */
 export interface PodRequest {
   readonly containers: readonly ContainerRequest[];
   readonly choice: DeviceChoice;
-  /** null: the cluster's default. */
-  readonly nodePolicy: PolicyName | null;
-  readonly devicePolicy: PolicyName | null;
+  /** null: what the rules say. */
+  readonly nodePolicy: NodePolicy | null;
+  readonly devicePolicy: DevicePolicy | null;
+  /** null: where its devices sit does not matter. */
+  readonly numa: NumaWish | null;
 }
 
 export const ANY_DEVICE: DeviceChoice = { allowModels: [], denyModels: [], allowIds: [], denyIds: [] };

@@ -1,51 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // How much a policy likes a node with the pod on it.
+import type { Ask } from './asks.js';
 import type { NodeView, Totals } from './node.js';
-import { countOf, peakOf, vendorsOf } from './phases.js';
-import type { Policy } from './policies.js';
-import type { ContainerRequest, PodRequest } from './request.js';
-
-/** What a pod adds to a vendor's totals, made once per pod and asked for every node. */
-export interface Ask {
-  readonly vendor: string;
-  /** MiB named outright. */
-  readonly memory: number;
-  /** Devices' worth of memory, 1 = one whole device: its MiB differ from node to node. */
-  readonly devices: number;
-  readonly cores: number;
-  readonly slices: number;
-}
-
-export function asksOf(request: PodRequest): readonly Ask[] {
-  return vendorsOf(request).map((vendor) => {
-    const peak = (amount: (slice: ContainerRequest['slices'][number]) => number): number =>
-      peakOf(request.containers, (container) => {
-        let sum = 0;
-        for (const slice of container.slices) if (slice.vendor === vendor) sum += amount(slice) * slice.count;
-        return sum;
-      });
-    return {
-      vendor,
-      memory: peak(({ memory }) => (memory.kind === 'fixed' ? memory.memory : 0)),
-      devices: peak(({ memory }) => (memory.kind === 'fixed' ? 0 : wholes(memory))),
-      cores: peak(({ cores }) => cores),
-      slices: peakOf(request.containers, (container) => countOf(container, vendor)),
-    };
-  });
-}
-
-function wholes(
-  memory: { readonly kind: 'whole' } | { readonly kind: 'share'; readonly permille: number },
-): number {
-  return memory.kind === 'whole' ? 1 : memory.permille / 1000;
-}
+import type { PreparedPod } from './prepared.js';
 
 /** 0..10, not rounded (units.score rounds it for the wire). Of several vendors the mean. */
-export function likeNode(node: NodeView, asks: readonly Ask[], policy: Policy): number {
+export function likeNode({ asks, nodePolicy }: PreparedPod, node: NodeView): number {
   let sum = 0;
   for (const ask of asks) {
     const view = node.vendors.get(ask.vendor);
-    if (view !== undefined) sum += policy.like(fillOf(view.totals, ask, view.devices.length));
+    if (view !== undefined) sum += nodePolicy.like(fillOf(view.totals, ask, view.devices.length));
   }
   return asks.length === 0 ? 0 : (10 * sum) / asks.length;
 }

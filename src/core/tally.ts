@@ -13,6 +13,9 @@ export function copy(to: Tally, from: Hold): void {
   to.cores = from.cores;
   to.slices = from.slices;
   to.isExclusive = from.isExclusive;
+  to.highMemory = from.highMemory;
+  to.highCores = from.highCores;
+  to.highSlices = from.highSlices;
 }
 
 export function add(to: Tally, more: Hold): Tally {
@@ -20,6 +23,9 @@ export function add(to: Tally, more: Hold): Tally {
   to.cores = (to.cores + more.cores) as MilliCores;
   to.slices += more.slices;
   to.isExclusive ||= more.isExclusive;
+  to.highMemory = (to.highMemory + more.highMemory) as MiB;
+  to.highCores = (to.highCores + more.highCores) as MilliCores;
+  to.highSlices += more.highSlices;
   return to;
 }
 
@@ -28,4 +34,7 @@ export function raise(to: Tally, least: Hold): void {
   if (least.cores > to.cores) to.cores = least.cores;
   if (least.slices > to.slices) to.slices = least.slices;
   to.isExclusive ||= least.isExclusive;
+  if (least.highMemory > to.highMemory) to.highMemory = least.highMemory;
+  if (least.highCores > to.highCores) to.highCores = least.highCores;
+  if (least.highSlices > to.highSlices) to.highSlices = least.highSlices;
 }

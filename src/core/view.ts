@@ -42,9 +42,12 @@ export function viewOf(facts: NodeFacts, held: Iterable<WeighedHolding>, stamp: 
       slots: facts.slots.get(vendor) ?? 0,
       slotsUsed: sum.slots.get(vendor) ?? 0,
       unreadable: facts.unreadable.get(vendor) ?? null,
+      links: facts.links.get(vendor) ?? null,
     });
   }
-  return { name: facts.name, ...stamp, vendors, heldBy: sum.heldBy, initOnly: sum.initOnly };
+  const { name, labels, cpuMilli } = facts;
+  const cpu = { allocatable: cpuMilli, held: 0 };
+  return { name, ...stamp, vendors, heldBy: sum.heldBy, initOnly: sum.initOnly, labels, cpu };
 }
 
 /** What one event changed: the pods there now, and the devices of the pod that came or went. */

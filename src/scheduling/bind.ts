@@ -11,7 +11,7 @@ import type { Ledger } from '../core/ledger.js';
 import { isInitOnly } from '../core/phases.js';
 import { place } from '../core/place.js';
 import type { Placement } from '../core/placement.js';
-import type { PolicyDefaults } from '../core/policies.js';
+import type { PlacingRules } from '../core/policies.js';
 import type { NodeRefusal } from '../core/refusal.js';
 import { textOf } from '../core/refusals.js';
 import type { PodRequest } from '../core/request.js';
@@ -27,7 +27,7 @@ export interface BindOptions {
   readonly pods: PodMirror;
   readonly reader: PodReader;
   readonly bindings: Bindings;
-  readonly defaults: PolicyDefaults;
+  readonly defaults: PlacingRules;
   /** How long an assumption stands without confirmation. */
   readonly assumeMs: number;
   readonly now: () => number;

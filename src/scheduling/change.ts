@@ -5,9 +5,10 @@ import type { Holding } from '../core/holding.js';
 import type { MiB } from '../core/units.js';
 import { mib, milliCores, NO_CORES } from '../core/units.js';
 import type { NodeView } from '../core/node.js';
-import { canPlace, type PreparedPod, preparePod } from '../core/place.js';
-import { POLICIES } from '../core/policies.js';
-import type { DeviceChoice, PodRequest, PolicyName, SliceRequest } from '../core/request.js';
+import { canPlace } from '../core/place.js';
+import { DEVICE_POLICY_NAMES } from '../core/policies.js';
+import { type PreparedPod, preparePod } from '../core/prepared.js';
+import type { DeviceChoice, PodRequest, SliceRequest } from '../core/request.js';
 import { DEVICE_POLICY, DEVICE_TYPE, DEVICE_TYPE_NOT, DEVICE_UUID, DEVICE_UUID_NOT } from '../wire/names.js';
 import { cheapestEnd } from './end.js';
 import type { Scene } from './filter.js';
@@ -201,12 +202,12 @@ function without(choices: typeof CHOICES, request: PodRequest, world: World): Ch
 /** Rarely matters: only where containers of one pod take each other's devices. */
 function otherPolicy(request: PodRequest, world: World): Change | null {
   const now = request.devicePolicy ?? world.scene.defaults.devicePolicy;
-  for (const devicePolicy of Object.keys(POLICIES) as PolicyName[]) {
-    if (devicePolicy === now) continue;
-    const changed = { ...request, devicePolicy };
+  for (const name of DEVICE_POLICY_NAMES) {
+    if (now.length === 1 && now[0] === name) continue;
+    const changed = { ...request, devicePolicy: [name] };
     const node = fitsOn(changed, world);
     if (node !== null)
-      return { kind: 'policy', text: `with ${DEVICE_POLICY}: ${devicePolicy}`, node, request: changed };
+      return { kind: 'policy', text: `with ${DEVICE_POLICY}: ${name}`, node, request: changed };
   }
   return null;
 }

@@ -5,7 +5,8 @@ import type { Holding } from '../core/holding.js';
 import { Ledger } from '../core/ledger.js';
 import { factsOf } from '../core/facts.js';
 import type { NodeView } from '../core/node.js';
-import { canPlace, type PreparedPod } from '../core/place.js';
+import { canPlace } from '../core/place.js';
+import type { PreparedPod } from '../core/prepared.js';
 import type { Snapshot } from '../core/snapshot.js';
 
 /** A question for people may not keep the verbs waiting: so many pods are tried at most, cheapest first. */

@@ -2,20 +2,21 @@
 // Room 2: which of these nodes can hold the pod? Only reads.
 import { curableOn } from '../core/cure.js';
 import type { NodeView } from '../core/node.js';
-import { canPlace, place, type PreparedPod, preparePod } from '../core/place.js';
-import { POLICIES, type PolicyDefaults } from '../core/policies.js';
+import { canPlace, place } from '../core/place.js';
+import type { PlacingRules } from '../core/policies.js';
+import { type PreparedPod, preparePod } from '../core/prepared.js';
 import type { Curable, NodeRefusal } from '../core/refusal.js';
 import { textOf } from '../core/refusals.js';
-import type { PodRequest } from '../core/request.js';
+import { asksForDevices, type PodRequest } from '../core/request.js';
 import type { Result } from '../core/result.js';
-import { asksOf, likeNode } from '../core/score.js';
+import { likeNode } from '../core/score.js';
 import type { Snapshot } from '../core/snapshot.js';
 import type { FilterAnswer } from '../wire/extender.js';
 
 /** What a question is asked of. */
 export interface Scene {
   readonly snapshot: Snapshot;
-  readonly defaults: PolicyDefaults;
+  readonly defaults: PlacingRules;
 }
 
 /**
@@ -35,14 +36,13 @@ export function filter(
     const refusal = { kind: 'BadRequest' as const, sentence: request.error };
     return refuseAll(names, () => ({ refusal, curable: 'never' }));
   }
-  const asks = asksOf(request.value);
-  if (asks.length === 0) return { answer: { nodeNames: names, curable: {}, incurable: {} }, refusals: NONE };
+  if (!asksForDevices(request.value))
+    return { answer: { nodeNames: names, curable: {}, incurable: {} }, refusals: NONE };
   const prepared = preparePod(request.value, scene.defaults);
-  const policy = POLICIES[request.value.nodePolicy ?? scene.defaults.nodePolicy];
   const best = new ShortList();
   for (const name of names) {
     const node = scene.snapshot.node(name);
-    if (node !== undefined && canPlace(prepared, node)) best.offer(name, likeNode(node, asks, policy));
+    if (node !== undefined && canPlace(prepared, node)) best.offer(name, likeNode(prepared, node));
   }
   if (best.size > 0)
     return { answer: { nodeNames: best.names(), curable: {}, incurable: {} }, refusals: NONE };
@@ -58,7 +58,7 @@ const NONE: ReadonlyMap<string, NodeRefusal> = new Map();
 /** Why the node cannot hold the pod, once canPlace has said so. */
 export function refusalOf(prepared: PreparedPod, node: NodeView | undefined): NodeRefusal {
   if (node === undefined) return { kind: 'UnknownNode' };
-  const answer = place(prepared.request, node, prepared.defaults);
+  const answer = place(prepared.request, node, prepared.rules);
   if (answer.ok) throw new Error(`bug: node ${node.name} was refused and yet takes the pod`);
   return answer.error;
 }

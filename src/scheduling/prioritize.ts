@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Room 3: how much does the policy like each of these nodes with the pod on it? Only reads.
-import { POLICIES } from '../core/policies.js';
+import { preparePod } from '../core/prepared.js';
 import type { PodRequest } from '../core/request.js';
-import { asksOf, likeNode } from '../core/score.js';
+import { likeNode } from '../core/score.js';
 import { score } from '../core/units.js';
 import type { HostScore } from '../wire/extender.js';
 import type { Scene } from './filter.js';
@@ -17,11 +17,10 @@ export function prioritize(
   names: readonly string[],
   scene: Scene,
 ): readonly HostScore[] {
-  const asks = asksOf(request);
-  const policy = POLICIES[request.nodePolicy ?? scene.defaults.nodePolicy];
+  const prepared = preparePod(request, scene.defaults);
   const likes = names.map((name) => {
     const node = scene.snapshot.node(name);
-    return node === undefined ? null : likeNode(node, asks, policy);
+    return node === undefined ? null : likeNode(prepared, node);
   });
   const known = likes.filter((like) => like !== null);
   const range = { most: Math.max(...known), least: known.length < names.length ? 0 : Math.min(...known) };

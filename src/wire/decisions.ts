@@ -3,12 +3,14 @@
 //
 //   {"at":"2026-…Z","verb":"filter","pod":"team/a","uid":"…","revision":7,"candidates":500,
 //    "request":{"containers":[{"name":"main","kind":"app","slices":[{"vendor":"…","count":1,"memoryMiB":4096,
-//      "corePercent":30,"exclusive":false}]}],"choice":{…},"nodePolicy":null,"devicePolicy":null},
+//      "corePercent":30,"exclusive":false,"priority":"low"}]}],"choice":{…},"nodePolicy":null,"devicePolicy":null,
+//      "numa":null},
 //    "offered":[{"node":"n1","score":10}],"refusals":{}}
 import type { Placement } from '../core/placement.js';
 import type { PodRequest, SliceRequest } from '../core/request.js';
 import type { HostScore } from './extender.js';
 import { encodePlacement } from './placement.js';
+import { devicePolicyText, nodePolicyText } from './policy-text.js';
 
 interface DecisionBase {
   /** Milliseconds since 1970. */
@@ -54,12 +56,16 @@ export function encodeDecision(decision: Decision): string {
   return JSON.stringify({ ...rest, at, ...letter });
 }
 
-function requestRow({ containers, choice, nodePolicy, devicePolicy }: PodRequest): object {
+function requestRow({ containers, choice, nodePolicy, devicePolicy, numa }: PodRequest): object {
   const rows = containers.map(({ name, kind, slices }) => ({ name, kind, slices: slices.map(sliceRow) }));
-  return { containers: rows, choice, nodePolicy, devicePolicy };
+  const policies = {
+    nodePolicy: nodePolicy && nodePolicyText(nodePolicy),
+    devicePolicy: devicePolicy && devicePolicyText(devicePolicy),
+  };
+  return { containers: rows, choice, ...policies, numa };
 }
 
-function sliceRow({ vendor, count, memory, cores, isExclusive }: SliceRequest): object {
+function sliceRow({ vendor, count, memory, cores, isExclusive, priority }: SliceRequest): object {
   return {
     vendor,
     count,
@@ -68,5 +74,6 @@ function sliceRow({ vendor, count, memory, cores, isExclusive }: SliceRequest): 
     ...(memory.kind === 'whole' ? { memory: 'whole' } : {}),
     corePercent: cores / 10,
     exclusive: isExclusive,
+    priority,
   };
 }

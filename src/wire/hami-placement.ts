@@ -90,6 +90,8 @@ function decodeDevice(part: string): Slice | null {
     deviceId: whole ?? id,
     memory: mib(held.memory),
     cores: whole === undefined ? milliCores(held.percent * 10) : WHOLE_DEVICE,
+    isHigh: false,
+    isAlone: false,
   };
 }
 

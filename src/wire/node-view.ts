@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Letter: a node as the API server sends it, cut down to what placing needs. Total, as wire/pod-view.
 import type { Device } from '../core/device.js';
-import type { NodeFacts } from '../core/node.js';
+import { type NodeFacts, UNTOLD } from '../core/node.js';
 import { type Vendor, withCuts } from '../vendors/index.js';
 import { decodeInventory } from './inventory.js';
 import { isRecord } from './json.js';
@@ -25,7 +25,7 @@ export function readNodeFacts(raw: unknown, vendors: readonly Vendor[]): NodeFac
     slots.set(vendor.name, countOf(allocatable[vendor.resources.count]));
   }
   const name = typeof metadata.name === 'string' ? metadata.name : '';
-  return { name, devices, unreadable, slots, cordoned: readCordon(annotations[CORDON]) };
+  return { name, devices, unreadable, slots, cordoned: readCordon(annotations[CORDON]), ...UNTOLD };
 }
 
 const EVERY_DEVICE = ['*', 'all'];

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Letter: what a pod was given, as the annotation kerf.dev/placement. Written by bind, read by the node.
 //
-//   {"v":1,"containers":[{"name":"a","slices":[{"device":"GPU-…","memoryMiB":4096,"corePercent":30}]}]}
+//   {"v":1,"containers":[{"name":"a","slices":[{"device":"GPU-…","memoryMiB":4096,"corePercent":30,
+//                                            "high":true,"alone":true}]}]}
 //
-// corePercent may carry one decimal (30.5): MilliCores are tenths of a percent.
+// corePercent may carry one decimal (30.5): MilliCores are tenths of a percent. `high` and `alone` are left out when false.
 import type { ContainerPlacement, Placement, Slice } from '../core/placement.js';
 import { err, ok, type Result } from '../core/result.js';
 import { type MiB, type MilliCores, mib, milliCores } from '../core/units.js';
@@ -18,6 +19,8 @@ export function encodePlacement(placement: Placement): string {
       device: slice.deviceId,
       memoryMiB: slice.memory,
       corePercent: slice.cores / 10,
+      ...(slice.isHigh ? { high: true } : {}),
+      ...(slice.isAlone ? { alone: true } : {}),
     })),
   }));
   return JSON.stringify({ v: PLACEMENT_VERSION, containers });
@@ -58,8 +61,11 @@ function decodeSlice(part: unknown): Slice | null {
   if (!isRecord(part) || typeof part.device !== 'string' || part.device === '') return null;
   const memory = readMiB(part.memoryMiB);
   const cores = readCores(part.corePercent);
-  return memory === null || cores === null ? null : { deviceId: part.device, memory, cores };
+  if (memory === null || cores === null || !isFlag(part.high) || !isFlag(part.alone)) return null;
+  return { deviceId: part.device, memory, cores, isHigh: part.high === true, isAlone: part.alone === true };
 }
+
+const isFlag = (value: unknown): boolean => value === undefined || typeof value === 'boolean';
 
 function readMiB(value: unknown): MiB | null {
   return isCount(value) ? mib(value) : null;

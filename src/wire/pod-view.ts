@@ -40,6 +40,7 @@ const ASKS_NOTHING: PodRequest = {
   choice: { allowModels: [], denyModels: [], allowIds: [], denyIds: [] },
   nodePolicy: null,
   devicePolicy: null,
+  numa: null,
 };
 const NO_SLOTS: ReadonlyMap<string, number> = new Map();
 const NO_CONTAINERS: ContainerKinds = [];

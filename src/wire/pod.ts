@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Letter: what a pod asks of us, read from its resources and annotations. Admission writes the normal form
 // (our first names, limits equal to requests); this reader takes synonyms too, for pods that came past admission.
-import type {
-  ContainerKind,
-  ContainerRequest,
-  DeviceChoice,
-  PodRequest,
-  PolicyName,
-} from '../core/request.js';
+import type { ContainerKind, ContainerRequest, DeviceChoice, PodRequest } from '../core/request.js';
+import { NODE_POLICY_NAMES } from '../core/policies.js';
 import { err, ok, type Result } from '../core/result.js';
 import type { Vendor } from '../vendors/index.js';
 import {
@@ -18,12 +13,11 @@ import {
   DEVICE_UUID_NOT,
   NODE_POLICY,
 } from './names.js';
+import { readDevicePolicy, readNodePolicy } from './policy-text.js';
 import { readSlices } from './pod-resources.js';
 import { annotationPath, type BadField, containersOf, type PodLike, quoted } from './pod-shape.js';
 
 export * from './pod-shape.js';
-
-export const POLICIES: readonly PolicyName[] = ['binpack', 'spread'];
 
 /** Reads the whole pod; the first bad field ends it. Containers that ask for nothing have no slices. */
 export function readPodRequest(pod: PodLike, vendors: readonly Vendor[]): Result<PodRequest, BadField> {
@@ -35,9 +29,9 @@ export function readPodRequest(pod: PodLike, vendors: readonly Vendor[]): Result
   }
   const said = readAnnotations(pod, vendors);
   if (!said.ok) return said;
-  const nodePolicy = policyOf(said.value.get(NODE_POLICY));
+  const nodePolicy = policyOf(said.value.get(NODE_POLICY), readNodePolicy);
   if (!nodePolicy.ok) return nodePolicy;
-  const devicePolicy = policyOf(said.value.get(DEVICE_POLICY));
+  const devicePolicy = policyOf(said.value.get(DEVICE_POLICY), readDevicePolicy);
   if (!devicePolicy.ok) return devicePolicy;
   const long = longList(said.value);
   if (long !== null) return err(long);
@@ -46,6 +40,7 @@ export function readPodRequest(pod: PodLike, vendors: readonly Vendor[]): Result
     choice: choiceOf(said.value),
     nodePolicy: nodePolicy.value,
     devicePolicy: devicePolicy.value,
+    numa: null,
   });
 }
 
@@ -104,14 +99,14 @@ export function readAnnotations(
   return ok(said);
 }
 
-function policyOf(said: Said | undefined): Result<PolicyName | null, BadField> {
+function policyOf<P>(said: Said | undefined, read: (text: string) => P | null): Result<P | null, BadField> {
   if (said === undefined) return ok(null);
-  const policy = POLICIES.find((name) => name === said.value.trim());
-  if (policy !== undefined) return ok(policy);
+  const policy = read(said.value);
+  if (policy !== null) return ok(policy);
   return err({
     field: annotationPath(said.key),
     value: said.value,
-    want: `want one of ${POLICIES.join(', ')}`,
+    want: `want one of ${NODE_POLICY_NAMES.join(', ')}`,
   });
 }
 

@@ -90,5 +90,11 @@ function decodeSlice(row: unknown): Slice | null {
   if (!isRecord(row) || typeof row.deviceId !== 'string' || !isCount(row.memoryMiB)) return null;
   const tenths = typeof row.corePercent === 'number' ? Math.round(row.corePercent * 10) : -1;
   if (!isCount(tenths)) return null;
-  return { deviceId: row.deviceId, memory: mib(row.memoryMiB), cores: milliCores(tenths) };
+  return {
+    deviceId: row.deviceId,
+    memory: mib(row.memoryMiB),
+    cores: milliCores(tenths),
+    isHigh: false,
+    isAlone: false,
+  };
 }

@@ -2,19 +2,20 @@
 // The snapshot letter read back (see wire/snapshot). The file came by mail: one sentence names what cannot be read.
 import type { Device } from '../core/device.js';
 import type { Claim, ContainerKinds, Sighting } from '../core/holding.js';
-import type { NodeFacts } from '../core/node.js';
-import { POLICIES, type PolicyDefaults } from '../core/policies.js';
-import type { PolicyName } from '../core/request.js';
+import { type NodeFacts, UNTOLD } from '../core/node.js';
+import { NO_DEMAND } from '../core/packing/packing.js';
+import type { PlacingRules } from '../core/policies.js';
 import { err, ok, type Result } from '../core/result.js';
 import { decodeInventory, INVENTORY_VERSION } from './inventory.js';
 import { isCount, isRecord, parseJson, shown } from './json.js';
 import { decodePlacement } from './placement.js';
+import { readDevicePolicy, readNodePolicy } from './policy-text.js';
 import { SNAPSHOT_VERSION } from './snapshot.js';
 
 /** All it takes to fill a ledger anew. */
 export interface Recorded {
   readonly revision: number;
-  readonly defaults: PolicyDefaults;
+  readonly defaults: PlacingRules;
   readonly nodes: readonly NodeFacts[];
   readonly pods: readonly Sighting[];
 }
@@ -50,13 +51,17 @@ function each<T>(
   return ok(items);
 }
 
-function defaultsOf(value: unknown): Result<PolicyDefaults, string> {
-  const { nodePolicy, devicePolicy } = isRecord(value) ? value : {};
-  for (const [field, name] of Object.entries({ nodePolicy, devicePolicy }))
-    if (typeof name !== 'string' || !Object.hasOwn(POLICIES, name))
-      return err(`defaults.${field} is ${shown(name)}: want one of ${Object.keys(POLICIES).join(', ')}`);
-  return ok({ nodePolicy: nodePolicy as PolicyName, devicePolicy: devicePolicy as PolicyName });
+function defaultsOf(value: unknown): Result<PlacingRules, string> {
+  const said = isRecord(value) ? value : {};
+  const nodePolicy = readNodePolicy(textOf(said.nodePolicy));
+  if (nodePolicy === null) return err(`defaults.nodePolicy is ${shown(said.nodePolicy)}: want node policies`);
+  const devicePolicy = readDevicePolicy(textOf(said.devicePolicy));
+  if (devicePolicy === null)
+    return err(`defaults.devicePolicy is ${shown(said.devicePolicy)}: want device policies`);
+  return ok({ nodePolicy, devicePolicy, packing: NO_DEMAND });
 }
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 function nodeOf({ name, vendors }: Record<string, unknown>): Result<NodeFacts, string> {
   if (typeof name !== 'string' || name === '') return err(`has name ${shown(name)}: want a text`);
@@ -73,7 +78,7 @@ function nodeOf({ name, vendors }: Record<string, unknown>): Result<NodeFacts, s
     slots.set(vendor, read.value.slots);
     if (read.value.unreadable !== null) unreadable.set(vendor, read.value.unreadable);
   }
-  return ok({ name, devices, unreadable, slots, cordoned });
+  return ok({ name, devices, unreadable, slots, cordoned, ...UNTOLD });
 }
 
 interface VendorPart {

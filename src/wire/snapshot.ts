@@ -9,24 +9,27 @@
 // What nodes are said to hold is for people: a reader adds it up again from the pods.
 import type { Holding } from '../core/holding.js';
 import type { DeviceState, NodeView, VendorView } from '../core/node.js';
-import type { PolicyDefaults } from '../core/policies.js';
+import type { PlacingRules } from '../core/policies.js';
 import type { Snapshot } from '../core/snapshot.js';
 import { encodePlacement } from './placement.js';
+import { devicePolicyText, nodePolicyText } from './policy-text.js';
 
 export const SNAPSHOT_VERSION = 2;
 
 export interface SnapshotScene {
   readonly snapshot: Snapshot;
-  readonly defaults: PolicyDefaults;
+  readonly defaults: Pick<PlacingRules, 'nodePolicy' | 'devicePolicy'>;
 }
 
 /** `holdings`: who holds it, pod by pod. */
 export function encodeSnapshot({ snapshot, defaults }: SnapshotScene, holdings: Iterable<Holding>): object {
-  const { nodePolicy, devicePolicy } = defaults;
   return {
     v: SNAPSHOT_VERSION,
     revision: snapshot.revision,
-    defaults: { nodePolicy, devicePolicy },
+    defaults: {
+      nodePolicy: nodePolicyText(defaults.nodePolicy),
+      devicePolicy: devicePolicyText(defaults.devicePolicy),
+    },
     nodes: [...snapshot.allNodes()].map(nodeRow),
     pods: [...holdings].map(podRow),
   };

@@ -4,7 +4,7 @@ import type { Device, Hold } from '../../src/core/device.js';
 import { NO_HOLD } from '../../src/core/hold.js';
 import type { Assumption } from '../../src/core/ledger.js';
 import type { Sighting } from '../../src/core/holding.js';
-import type { DeviceState, NodeFacts, NodeView } from '../../src/core/node.js';
+import { type DeviceState, type NodeFacts, type NodeView, UNTOLD } from '../../src/core/node.js';
 import { slotsWanted } from '../../src/core/phases.js';
 import type { Placement } from '../../src/core/placement.js';
 import type {
@@ -29,8 +29,9 @@ export function aDevice(named: Loose<Device> = {}): Device {
 }
 
 export function aHold(named: Loose<Hold> = {}): Hold {
-  const { memory = 0, cores = 0, ...rest } = named;
-  return { ...NO_HOLD, memory: mib(memory), cores: milliCores(cores), ...rest };
+  const { memory = 0, cores = 0, highMemory = 0, highCores = 0, ...rest } = named;
+  const high = { highMemory: mib(highMemory), highCores: milliCores(highCores) };
+  return { ...NO_HOLD, memory: mib(memory), cores: milliCores(cores), ...high, ...rest };
 }
 
 export function aState(device: Loose<Device> = {}, hold: Loose<Hold> = {}, isCordoned = false): DeviceState {
@@ -47,7 +48,8 @@ export function aWish(
   const { memory = 4096, cores = 0, ...rest } = named;
   const wish: MemoryWish = typeof memory === 'number' ? { kind: 'fixed', memory: mib(memory) } : memory;
   const isExclusive = wish.kind === 'whole' || cores >= WHOLE_DEVICE;
-  return { vendor: 'nvidia', count: 1, memory: wish, cores: milliCores(cores), isExclusive, ...rest };
+  const everyday = { vendor: 'nvidia', count: 1, priority: 'low' as const };
+  return { ...everyday, memory: wish, cores: milliCores(cores), isExclusive, ...rest };
 }
 
 export const WHOLE: SliceRequest = aWish({ memory: { kind: 'whole' }, cores: 1000 });
@@ -69,7 +71,7 @@ export function aRequest(
   const containers = isOne
     ? [aContainer('main', 'app', of as SliceRequest)]
     : (of as readonly ContainerRequest[]);
-  return { containers, choice: ANY_DEVICE, nodePolicy: null, devicePolicy: null, ...rest };
+  return { containers, choice: ANY_DEVICE, nodePolicy: null, devicePolicy: null, numa: null, ...rest };
 }
 
 /** A node of the devices given (two everyday ones when none are), 20 slots. */
@@ -77,7 +79,7 @@ export function someFacts(named: Partial<NodeFacts> & { readonly slotCount?: num
   const { slotCount = 20, ...rest } = named;
   const devices = [aDevice({ id: 'GPU-0', index: 0 }), aDevice({ id: 'GPU-1', index: 1 })];
   const slots = new Map([['nvidia', slotCount]]);
-  return { name: 'n1', devices, unreadable: new Map(), slots, cordoned: new Set(), ...rest };
+  return { name: 'n1', devices, unreadable: new Map(), slots, cordoned: new Set(), ...UNTOLD, ...rest };
 }
 
 /** A view of the facts with nothing held, or with holds by device id. */
@@ -103,6 +105,8 @@ export function aPlacement(of: Record<string, readonly (readonly [string, number
       deviceId,
       memory: mib(memory),
       cores: milliCores(cores),
+      isHigh: false,
+      isAlone: false,
     })),
   }));
   return { containers };

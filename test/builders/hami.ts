@@ -5,15 +5,15 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
-import type { DeviceChoice, PolicyName, SliceRequest } from '../../src/core/request.js';
+import type { DeviceChoice, DevicePolicyName, NodePolicyName, SliceRequest } from '../../src/core/request.js';
 import { mib, milliCores, WHOLE_DEVICE } from '../../src/core/units.js';
 import type { PodObject } from '../../src/wire/admission.js';
 
 export interface HamiRow {
   readonly slice: Omit<SliceRequest, 'vendor'>;
   readonly choice?: Partial<DeviceChoice>;
-  readonly nodePolicy?: PolicyName;
-  readonly devicePolicy?: PolicyName;
+  readonly nodePolicy?: NodePolicyName;
+  readonly devicePolicy?: DevicePolicyName;
 }
 
 const part = (memory: number, cores = 0, count = 1): HamiRow['slice'] => ({
@@ -21,6 +21,7 @@ const part = (memory: number, cores = 0, count = 1): HamiRow['slice'] => ({
   memory: { kind: 'fixed', memory: mib(memory) },
   cores: milliCores(cores),
   isExclusive: false,
+  priority: 'low',
 });
 
 /** File name without its ending → what it asks. `GPU_UUID` stands for a device of the cluster. */
@@ -28,7 +29,9 @@ export const HAMI_ROWS: Readonly<Record<string, HamiRow>> = {
   'memory-and-cores': { slice: part(3000, 300) },
   'two-devices': { slice: part(3000, 0, 2) },
   percentage: { slice: { ...part(0), memory: { kind: 'share', permille: 500 } } },
-  'whole-device': { slice: { count: 1, memory: { kind: 'whole' }, cores: WHOLE_DEVICE, isExclusive: true } },
+  'whole-device': {
+    slice: { ...part(0), memory: { kind: 'whole' }, cores: WHOLE_DEVICE, isExclusive: true },
+  },
   'no-count': { slice: part(1024) },
   'use-gputype': { slice: part(2000), choice: { allowModels: ['h200', 'V100'] } },
   'nouse-gputype': { slice: part(2000), choice: { denyModels: ['H200', '1080'] } },

@@ -33,6 +33,8 @@ export const aSlice = (deviceId = GPU_A, memory = 1024, cores = 100): Slice => (
   deviceId,
   memory: mib(memory),
   cores: milliCores(cores),
+  isHigh: false,
+  isAlone: false,
 });
 
 /** `{a: [aSlice()]}` */

@@ -73,6 +73,8 @@ describe('the placement letter', () => {
             deviceId: fc.string({ minLength: 1 }),
             memory: fc.nat().map(mib),
             cores: fc.nat(1000).map(milliCores),
+            isHigh: fc.boolean(),
+            isAlone: fc.boolean(),
           }),
         ),
       }),

@@ -9,7 +9,7 @@ const slot: SlotRecord = {
   pod: { namespace: 'a', name: 'p', uid: 'u1' },
   container: 'main',
   kind: 'sidecar',
-  slices: [{ deviceId: 'GPU-1', memory: mib(4096), cores: milliCores(305) }],
+  slices: [{ deviceId: 'GPU-1', memory: mib(4096), cores: milliCores(305), isHigh: false, isAlone: false }],
   enforcement: 'enforced',
 };
 

@@ -4,13 +4,14 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Ledger } from '../../src/core/ledger.js';
+import { nodePolicy } from '../../src/core/policies.js';
 import { ledgerOf } from '../../src/scheduling/replay.js';
 import { encodeSnapshot } from '../../src/wire/snapshot.js';
 import { decodeSnapshot } from '../../src/wire/snapshot-read.js';
 import { aDevice, anAssumption, aPlacement, aRequest, aSighting, someFacts } from '../builders/core.js';
 
 const golden = readFileSync(new URL('golden/snapshot-v2.json', import.meta.url), 'utf8');
-const defaults = { nodePolicy: 'binpack', devicePolicy: 'spread' } as const;
+const defaults = { nodePolicy: nodePolicy('binpack'), devicePolicy: ['spread'] } as const;
 const written = (snapshot: Ledger): string =>
   JSON.stringify(encodeSnapshot({ snapshot, defaults }, snapshot.allHoldings()), null, 2);
 

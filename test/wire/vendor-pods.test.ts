@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { admit } from '../../src/admission/admit.js';
 import { place } from '../../src/core/place.js';
-import { DEFAULT_POLICIES } from '../../src/core/policies.js';
+import { DEFAULT_RULES } from '../../src/core/policies.js';
 import { viewOf } from '../../src/core/view.js';
 import { VENDORS } from '../../src/vendors/index.js';
 import type { PodObject } from '../../src/wire/admission.js';
@@ -41,7 +41,7 @@ describe.each(VENDORS.map(({ name }) => name))('a pod of %s', (name) => {
     const placed = place(
       request.value,
       viewOf(readNodeFacts(node, VENDORS), [], { revision: 1, ordinal: 0 }),
-      DEFAULT_POLICIES,
+      DEFAULT_RULES,
     );
     expect(placed.ok && encodePlacement(placed.value)).toBe(placement);
   });

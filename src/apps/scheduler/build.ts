@@ -13,6 +13,7 @@ import { loadCredentials } from '../../adapters/kubernetes/credentials.js';
 import { createEventWriter } from '../../adapters/kubernetes/events.js';
 import { readVendors } from '../../adapters/vendors-file.js';
 import { Ledger, type LedgerCounts } from '../../core/ledger.js';
+import { DEFAULT_RULES, nodePolicy, type PlacingRules } from '../../core/policies.js';
 import { createBind } from '../../scheduling/bind.js';
 import { DecisionLog } from '../../scheduling/decision-log.js';
 import { explain } from '../../scheduling/explain.js';
@@ -36,6 +37,12 @@ export interface Scheduler {
   stop(): Promise<void>;
 }
 
+const rulesOf = ({ nodePolicy: name, devicePolicy }: SchedulerOptions): PlacingRules => ({
+  ...DEFAULT_RULES,
+  nodePolicy: nodePolicy(name),
+  devicePolicy: [devicePolicy],
+});
+
 /** Returns once it listens; verbs are refused until `synced`. */
 export async function buildScheduler(options: SchedulerOptions, log: Logger): Promise<Scheduler> {
   const clock = systemClock;
@@ -43,6 +50,7 @@ export async function buildScheduler(options: SchedulerOptions, log: Logger): Pr
     credentials: loadCredentials(options.kubeconfig),
     agent: 'kerf-scheduler',
   });
+  const defaults = rulesOf(options);
   const vendors = readVendors(options.resourceNames);
   const state = { ledger: new Ledger(), pods: new PodMirror(), metrics: new SchedulerRegistry() };
   const troubles = reporter({ options, client, clock, log, metrics: state.metrics });
@@ -51,12 +59,12 @@ export async function buildScheduler(options: SchedulerOptions, log: Logger): Pr
     ...state,
     reader: createPodReader(client, (raw) => readPodView(raw, vendors)),
     bindings: createBinder(client),
-    defaults: options,
+    defaults,
     assumeMs: options.assumeSeconds * 1000,
     now: clock.now,
   });
   const decisions = new DecisionLog();
-  const scene = { snapshot: state.ledger, defaults: options };
+  const scene = { snapshot: state.ledger, defaults };
   const verbs = extenderRoutes(
     joinExtender({ scene, bind, watches, vendors, clock, metrics: state.metrics, decisions, log }),
   );

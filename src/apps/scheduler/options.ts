@@ -2,7 +2,8 @@
 import { hostname } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Address, parseAddress } from '../../adapters/http/server.js';
-import type { PolicyName } from '../../core/request.js';
+import { DEVICE_POLICY_NAMES, NODE_POLICY_NAMES } from '../../core/policies.js';
+import type { DevicePolicyName, NodePolicyName } from '../../core/request.js';
 import { SCHEDULER_NAME } from '../../wire/names.js';
 
 export interface SchedulerOptions {
@@ -12,8 +13,8 @@ export interface SchedulerOptions {
   /** The webhook is served only where both are given. */
   readonly tlsCert?: string;
   readonly tlsKey?: string;
-  readonly nodePolicy: PolicyName;
-  readonly devicePolicy: PolicyName;
+  readonly nodePolicy: NodePolicyName;
+  readonly devicePolicy: DevicePolicyName;
   readonly assumeSeconds: number;
   readonly schedulerName: string;
   readonly devicesPerContainer: number;
@@ -23,7 +24,6 @@ export interface SchedulerOptions {
   readonly logLevel: string;
 }
 
-const POLICY_NAMES: readonly PolicyName[] = ['binpack', 'spread'];
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
 export function readSchedulerOptions(
@@ -41,11 +41,13 @@ export function readSchedulerOptions(
     .option('--tls-cert <file>', 'certificate of the webhook, PEM')
     .option('--tls-key <file>', 'key of the webhook, PEM')
     .addOption(
-      new Option('--node-policy <name>', 'where a pod says nothing').choices(POLICY_NAMES).default('binpack'),
+      new Option('--node-policy <name>', 'where a pod says nothing')
+        .choices(NODE_POLICY_NAMES)
+        .default('binpack'),
     )
     .addOption(
       new Option('--device-policy <name>', 'where a pod says nothing')
-        .choices(POLICY_NAMES)
+        .choices(DEVICE_POLICY_NAMES)
         .default('binpack'),
     )
     .option('--assume-seconds <n>', 'how long a placement stands without the watch showing it', count, 60)

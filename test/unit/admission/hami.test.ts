@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { admit } from '../../../src/admission/admit.js';
+import { nodePolicy } from '../../../src/core/policies.js';
 import { ANY_DEVICE } from '../../../src/core/request.js';
 import { VENDORS } from '../../../src/vendors/index.js';
 import { readPodRequest } from '../../../src/wire/pod.js';
@@ -19,8 +20,9 @@ describe('a manifest written for HAMi', () => {
       value: {
         containers: [{ name: 'main', kind: 'app', slices: [{ vendor: 'nvidia', ...row.slice }] }],
         choice: { ...ANY_DEVICE, ...row.choice },
-        nodePolicy: row.nodePolicy ?? null,
-        devicePolicy: row.devicePolicy ?? null,
+        nodePolicy: row.nodePolicy === undefined ? null : nodePolicy(row.nodePolicy),
+        devicePolicy: row.devicePolicy === undefined ? null : [row.devicePolicy],
+        numa: null,
       },
     });
   });

@@ -2,8 +2,9 @@
 import { expect, it } from 'vitest';
 import { curableOn } from '../../../src/core/cure.js';
 import type { NodeView } from '../../../src/core/node.js';
-import { place, preparePod } from '../../../src/core/place.js';
-import { DEFAULT_POLICIES } from '../../../src/core/policies.js';
+import { place } from '../../../src/core/place.js';
+import { DEFAULT_RULES } from '../../../src/core/policies.js';
+import { preparePod } from '../../../src/core/prepared.js';
 import type { PodRequest } from '../../../src/core/request.js';
 import { aContainer, aDevice, aNode, aRequest, aWish } from '../../builders/core.js';
 
@@ -36,8 +37,8 @@ const ROWS: [string, PodRequest, NodeView, string, string][] = [
 ];
 
 it.each(ROWS)('where %s, eviction helps as it would', (_title, request, node, ...[kind, want]) => {
-  const answer = place(request, node, DEFAULT_POLICIES);
+  const answer = place(request, node, DEFAULT_RULES);
   if (answer.ok) throw new Error('it fits');
   expect(answer.error.kind).toBe(kind);
-  expect(curableOn(answer.error, preparePod(request, DEFAULT_POLICIES), node)).toBe(want);
+  expect(curableOn(answer.error, preparePod(request, DEFAULT_RULES), node)).toBe(want);
 });

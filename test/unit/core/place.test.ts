@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
 import type { NodeView } from '../../../src/core/node.js';
-import { canPlace, place, preparePod } from '../../../src/core/place.js';
-import { DEFAULT_POLICIES } from '../../../src/core/policies.js';
+import { canPlace, place } from '../../../src/core/place.js';
+import { DEFAULT_RULES } from '../../../src/core/policies.js';
+import { preparePod } from '../../../src/core/prepared.js';
 import { ANY_DEVICE, type PodRequest, type SliceRequest } from '../../../src/core/request.js';
 import { aContainer, aDevice, aNode, aRequest, aWish, WHOLE } from '../../builders/core.js';
 
@@ -10,9 +11,9 @@ const four = [0, 1, 2, 3].map((index) => aDevice({ id: `GPU-${index}`, index }))
 
 /** container → device ids; or the kind of refusal. */
 function placed(request: PodRequest, node: NodeView): Record<string, string[]> | string {
-  const answer = place(request, node, DEFAULT_POLICIES);
+  const answer = place(request, node, DEFAULT_RULES);
   // canPlace is place without its answer: they may never differ.
-  expect(canPlace(preparePod(request, DEFAULT_POLICIES), node)).toBe(answer.ok);
+  expect(canPlace(preparePod(request, DEFAULT_RULES), node)).toBe(answer.ok);
   if (!answer.ok) return answer.error.kind;
   return Object.fromEntries(
     answer.value.containers.map(({ name, slices }) => [name, slices.map(({ deviceId }) => deviceId)]),
@@ -32,7 +33,7 @@ describe('place on one container', () => {
     ['fills the fullest device that fits, by default', aRequest(), busy, { main: ['GPU-2'] }],
     [
       'fills the emptiest when the pod says spread',
-      aRequest(aWish(), { devicePolicy: 'spread' }),
+      aRequest(aWish(), { devicePolicy: ['spread'] }),
       busy,
       { main: ['GPU-0'] },
     ],
@@ -99,7 +100,7 @@ describe('place on a whole node', () => {
       {},
       { 'GPU-0': { memory: 40_000, slices: 1 }, 'GPU-1': { slices: 1, isExclusive: true } },
     );
-    expect(place(aRequest(), node, DEFAULT_POLICIES)).toMatchObject({
+    expect(place(aRequest(), node, DEFAULT_RULES)).toMatchObject({
       ok: false,
       error: {
         kind: 'NoDeviceFits',
@@ -165,7 +166,7 @@ describe('place counts containers as the kubelet runs them', () => {
 
   it('tries the largest first where the order written leaves no room', () => {
     const node = aNode({}, { 'GPU-0': { memory: 30_720, slices: 1 } });
-    const request = aRequest([app('small', gib(10)), app('large', gib(40))], { devicePolicy: 'spread' });
+    const request = aRequest([app('small', gib(10)), app('large', gib(40))], { devicePolicy: ['spread'] });
     expect(placed(request, node)).toEqual({ small: ['GPU-0'], large: ['GPU-1'] });
   });
 

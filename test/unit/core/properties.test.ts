@@ -5,12 +5,12 @@ import { describe, expect, it } from 'vitest';
 import { Ledger } from '../../../src/core/ledger.js';
 import type { NodeFacts, NodeView } from '../../../src/core/node.js';
 import { isInitOnly, slotsWanted } from '../../../src/core/phases.js';
-import { canPlace, place, preparePod } from '../../../src/core/place.js';
+import { canPlace, place } from '../../../src/core/place.js';
 import type { Placement } from '../../../src/core/placement.js';
-import { DEFAULT_POLICIES } from '../../../src/core/policies.js';
-import type { ContainerRequest, MemoryWish, PodRequest } from '../../../src/core/request.js';
-import { asksOf, likeNode } from '../../../src/core/score.js';
-import { POLICIES } from '../../../src/core/policies.js';
+import { DEFAULT_RULES, NODE_POLICY_NAMES, nodePolicy } from '../../../src/core/policies.js';
+import { preparePod } from '../../../src/core/prepared.js';
+import type { ContainerRequest, DevicePolicy, MemoryWish, PodRequest } from '../../../src/core/request.js';
+import { likeNode } from '../../../src/core/score.js';
 import { filter } from '../../../src/scheduling/filter.js';
 import {
   aContainer,
@@ -35,12 +35,11 @@ const wish = fc
     ),
   );
 const container = fc.record({ kind: fc.constantFrom('init', 'sidecar', 'app'), wish: fc.option(wish) });
-const policy = fc.constantFrom('binpack', 'spread', null);
 const request: fc.Arbitrary<PodRequest> = fc
   .record({
     all: fc.array(container, { minLength: 1, maxLength: 4 }),
-    nodePolicy: policy,
-    devicePolicy: policy,
+    nodePolicy: fc.constantFrom(nodePolicy('binpack'), nodePolicy('spread'), null),
+    devicePolicy: fc.constantFrom<DevicePolicy | null>(['binpack'], ['spread'], null),
   })
   .map(({ all, ...policies }) => {
     const rows = all.map(
@@ -49,7 +48,7 @@ const request: fc.Arbitrary<PodRequest> = fc
     );
     // The kubelet's order: init containers and sidecars first.
     const inits = rows.filter(({ kind }) => kind !== 'app');
-    return aRequest([...inits, ...rows.filter(({ kind }) => kind === 'app')], policies as object);
+    return aRequest([...inits, ...rows.filter(({ kind }) => kind === 'app')], policies);
   });
 const facts: fc.Arbitrary<NodeFacts> = fc
   .record({
@@ -108,7 +107,7 @@ function apply(ledger: Ledger, { kind, pod, request: asked }: Step): Placement |
 function bind(ledger: Ledger, uid: string, asked: PodRequest): Placement | null {
   const node = ledger.node('n1');
   if (ledger.holding(uid) !== undefined || node === undefined) return null;
-  const placed = place(asked, node, DEFAULT_POLICIES);
+  const placed = place(asked, node, DEFAULT_RULES);
   if (!placed.ok) return null;
   ledger.assume(anAssumption(asked, placed.value, { uid, isInitOnly: isInitOnly(asked) }));
   return placed.value;
@@ -174,12 +173,10 @@ describe('on an unchanged snapshot', () => {
         const view = ledger.node('n1') as NodeView;
         const { answer } = filter({ ok: true, value: given.asked }, ['n1'], {
           snapshot: ledger,
-          defaults: DEFAULT_POLICIES,
+          defaults: DEFAULT_RULES,
         });
-        expect(place(given.asked, view, DEFAULT_POLICIES).ok).toBe(answer.nodeNames.includes('n1'));
-        expect(canPlace(preparePod(given.asked, DEFAULT_POLICIES), view)).toBe(
-          answer.nodeNames.includes('n1'),
-        );
+        expect(place(given.asked, view, DEFAULT_RULES).ok).toBe(answer.nodeNames.includes('n1'));
+        expect(canPlace(preparePod(given.asked, DEFAULT_RULES), view)).toBe(answer.nodeNames.includes('n1'));
       }),
       { numRuns: 500 },
     );
@@ -189,8 +186,8 @@ describe('on an unchanged snapshot', () => {
     fc.assert(
       fc.property(scene, (given) => {
         const view = at(given).node('n1') as NodeView;
-        const placed = place(given.asked, view, DEFAULT_POLICIES);
-        expect(place(given.asked, view, DEFAULT_POLICIES)).toEqual(placed);
+        const placed = place(given.asked, view, DEFAULT_RULES);
+        expect(place(given.asked, view, DEFAULT_RULES)).toEqual(placed);
         if (!placed.ok) return;
         for (const { name, slices } of given.asked.containers) {
           const row = placed.value.containers.find((each) => each.name === name);
@@ -207,8 +204,9 @@ describe('on an unchanged snapshot', () => {
     fc.assert(
       fc.property(scene, (given) => {
         const view = at(given).node('n1') as NodeView;
-        for (const each of Object.values(POLICIES)) {
-          const like = likeNode(view, asksOf(given.asked), each);
+        for (const name of NODE_POLICY_NAMES) {
+          const rules = { ...DEFAULT_RULES, nodePolicy: nodePolicy(name) };
+          const like = likeNode(preparePod(given.asked, rules), view);
           expect(like).toBeGreaterThanOrEqual(0);
           expect(like).toBeLessThanOrEqual(10);
         }

@@ -3,9 +3,10 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { NodeView } from '../../../src/core/node.js';
-import { canPlace, place, preparePod } from '../../../src/core/place.js';
-import { DEFAULT_POLICIES } from '../../../src/core/policies.js';
-import type { MemoryWish } from '../../../src/core/request.js';
+import { canPlace, place } from '../../../src/core/place.js';
+import { DEFAULT_RULES } from '../../../src/core/policies.js';
+import { preparePod } from '../../../src/core/prepared.js';
+import type { DevicePolicy, MemoryWish } from '../../../src/core/request.js';
 import { aContainer, aDevice, aNode, aRequest, aWish } from '../../builders/core.js';
 
 const hold = fc.record({
@@ -54,21 +55,20 @@ const kinds = fc.constantFrom('init', 'sidecar', 'app');
 const request = fc
   .record({
     rows: fc.array(fc.tuple(kinds, fc.array(wish, { maxLength: 2 })), { minLength: 1, maxLength: 4 }),
-    devicePolicy: fc.constantFrom('binpack', 'spread', null),
+    devicePolicy: fc.constantFrom<DevicePolicy | null>(['binpack'], ['spread'], null),
   })
   .map(({ rows, devicePolicy }) => {
     const all = rows.map(([kind, wishes], at) => aContainer(`c${at}`, kind as 'app', ...wishes));
     const inits = all.filter(({ kind }) => kind !== 'app');
     const containers = [...inits, ...all.filter(({ kind }) => kind === 'app')];
-    return aRequest(containers, { devicePolicy: devicePolicy as 'spread' });
+    return aRequest(containers, { devicePolicy });
   });
 
 it('canPlace says of every node what place says', () => {
   fc.assert(
     fc.property(nodes, request, (views, asked) => {
-      const prepared = preparePod(asked, DEFAULT_POLICIES);
-      for (const view of views)
-        expect(canPlace(prepared, view)).toBe(place(asked, view, DEFAULT_POLICIES).ok);
+      const prepared = preparePod(asked, DEFAULT_RULES);
+      for (const view of views) expect(canPlace(prepared, view)).toBe(place(asked, view, DEFAULT_RULES).ok);
     }),
     { numRuns: 3000 },
   );

@@ -12,6 +12,8 @@ export const aSlice = (deviceId = 'GPU-1', memoryMiB = 4096, corePercent = 30) =
   deviceId,
   memory: mib(memoryMiB),
   cores: milliCores(corePercent * 10),
+  isHigh: false,
+  isAlone: false,
 });
 
 export const aSlot = (change: Partial<SlotRecord> = {}): SlotRecord => ({

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Ledger } from '../../../src/core/ledger.js';
+import { DEFAULT_RULES } from '../../../src/core/policies.js';
 import { createBind } from '../../../src/scheduling/bind.js';
 import { PodMirror } from '../../../src/scheduling/pod-mirror.js';
 import type { BindingOutcome, BindingWrite } from '../../../src/scheduling/ports.js';
@@ -67,7 +68,7 @@ beforeEach(() => {
     pods,
     reader: cluster,
     bindings: cluster,
-    defaults: { nodePolicy: 'binpack', devicePolicy: 'binpack' },
+    defaults: DEFAULT_RULES,
     assumeMs: 60_000,
     now: () => now,
   });

@@ -2,8 +2,9 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Ledger } from '../../../src/core/ledger.js';
-import { canPlace, place, preparePod } from '../../../src/core/place.js';
-import { DEFAULT_POLICIES } from '../../../src/core/policies.js';
+import { canPlace, place } from '../../../src/core/place.js';
+import { DEFAULT_RULES } from '../../../src/core/policies.js';
+import { preparePod } from '../../../src/core/prepared.js';
 import { ANY_DEVICE, type PodRequest } from '../../../src/core/request.js';
 import { type Change, smallestChanges } from '../../../src/scheduling/change.js';
 import {
@@ -19,7 +20,7 @@ import {
 } from '../../builders/core.js';
 
 let ledger: Ledger;
-const defaults = DEFAULT_POLICIES;
+const defaults = DEFAULT_RULES;
 
 beforeEach(() => {
   ledger = new Ledger();

@@ -39,9 +39,9 @@ describe('the letter of a decision', () => {
     const row = JSON.parse(encodeDecision(aDecision({ request })));
     expect(row).toMatchObject({ at: '1970-01-01T00:00:00.000Z', candidates: 500 });
     expect(row.request.containers[0].slices).toEqual([
-      { vendor: 'nvidia', count: 1, memoryMiB: 4096, corePercent: 30.5, exclusive: false },
-      { vendor: 'nvidia', count: 1, memoryPercent: 25, corePercent: 0, exclusive: false },
-      { vendor: 'nvidia', count: 1, memory: 'whole', corePercent: 100, exclusive: true },
+      { vendor: 'nvidia', count: 1, memoryMiB: 4096, corePercent: 30.5, exclusive: false, priority: 'low' },
+      { vendor: 'nvidia', count: 1, memoryPercent: 25, corePercent: 0, exclusive: false, priority: 'low' },
+      { vendor: 'nvidia', count: 1, memory: 'whole', corePercent: 100, exclusive: true, priority: 'low' },
     ]);
   });
 

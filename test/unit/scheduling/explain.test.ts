@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Ledger } from '../../../src/core/ledger.js';
+import { DEFAULT_RULES } from '../../../src/core/policies.js';
 import { explain } from '../../../src/scheduling/explain.js';
 import {
   aDevice,
@@ -14,7 +15,7 @@ import {
 import { aPodView } from '../../builders/scheduling.js';
 
 let ledger: Ledger;
-const defaults = { nodePolicy: 'binpack', devicePolicy: 'binpack' } as const;
+const defaults = DEFAULT_RULES;
 const of = (pod = aPodView(), holding = ledger.holding(pod.uid)) =>
   explain(pod, holding, { snapshot: ledger, defaults });
 

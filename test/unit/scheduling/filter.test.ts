@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
 import { Ledger } from '../../../src/core/ledger.js';
+import { DEFAULT_RULES, nodePolicy } from '../../../src/core/policies.js';
 import type { PodRequest } from '../../../src/core/request.js';
 import { filter, SHORT_LIST } from '../../../src/scheduling/filter.js';
 import { prioritize } from '../../../src/scheduling/prioritize.js';
@@ -15,8 +16,6 @@ import {
   WHOLE,
 } from '../../builders/core.js';
 
-const DEFAULTS = { nodePolicy: 'binpack', devicePolicy: 'binpack' } as const;
-
 /** Nodes by name; the number is how many GiB of GPU-0 are held. */
 function sceneOf(nodes: Record<string, number>) {
   const ledger = new Ledger();
@@ -26,7 +25,7 @@ function sceneOf(nodes: Record<string, number>) {
     if (gib > 0)
       ledger.confirm(aSighting({ uid: `on-${name}`, node: name, claim: { kind: 'placed', placement } }));
   }
-  return { snapshot: ledger, defaults: DEFAULTS };
+  return { snapshot: ledger, defaults: DEFAULT_RULES };
 }
 
 const asked = (request: PodRequest, names: readonly string[], scene: ReturnType<typeof sceneOf>) =>
@@ -40,7 +39,7 @@ describe('filter', () => {
       'little',
       'empty',
     ]);
-    const spread = aRequest(aWish(), { nodePolicy: 'spread' });
+    const spread = aRequest(aWish(), { nodePolicy: nodePolicy('spread') });
     expect(asked(spread, ['empty', 'half', 'little'], scene).nodeNames).toEqual(['empty', 'little', 'half']);
   });
 
@@ -130,7 +129,7 @@ describe('prioritize', () => {
   });
 
   it('likes the emptier under spread', () => {
-    expect(scores(aRequest(aWish(), { nodePolicy: 'spread' }), { empty: 0, full: 36 })).toEqual({
+    expect(scores(aRequest(aWish(), { nodePolicy: nodePolicy('spread') }), { empty: 0, full: 36 })).toEqual({
       empty: 10,
       full: 0,
     });

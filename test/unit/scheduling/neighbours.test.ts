@@ -3,8 +3,9 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Ledger } from '../../../src/core/ledger.js';
-import { canPlace, place, preparePod } from '../../../src/core/place.js';
-import { DEFAULT_POLICIES } from '../../../src/core/policies.js';
+import { canPlace, place } from '../../../src/core/place.js';
+import { DEFAULT_RULES } from '../../../src/core/policies.js';
+import { preparePod } from '../../../src/core/prepared.js';
 import type { PodRequest } from '../../../src/core/request.js';
 import { type Follower, followPods } from '../../../src/scheduling/follow.js';
 import { PodMirror } from '../../../src/scheduling/pod-mirror.js';
@@ -60,7 +61,7 @@ const view = () => ledger.node('n1')?.vendors.get('nvidia');
 const hold = (index = 0) => view()?.devices[index]?.hold;
 const fits = (request: PodRequest): boolean => {
   const node = ledger.node('n1');
-  return node !== undefined && canPlace(preparePod(request, DEFAULT_POLICIES), node);
+  return node !== undefined && canPlace(preparePod(request, DEFAULT_RULES), node);
 };
 const on = (id: string) => ({ choice: { allowModels: [], denyModels: [], allowIds: [id], denyIds: [] } });
 
@@ -195,7 +196,7 @@ describe('whatever comes and goes beside pods of HAMi', () => {
     const node = live.node('n1');
     const asked = aRequest(aWish(named));
     if (node === undefined || live.holding(uid) !== undefined) return;
-    const placed = place(asked, node, DEFAULT_POLICIES);
+    const placed = place(asked, node, DEFAULT_RULES);
     if (placed.ok) live.assume(anAssumption(asked, placed.value, { uid }));
   }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
 import { Ledger } from '../../../src/core/ledger.js';
-import { ANY_DEVICE, type PodRequest, type PolicyName } from '../../../src/core/request.js';
+import { UNTOLD } from '../../../src/core/node.js';
+import { DEFAULT_RULES, nodePolicy } from '../../../src/core/policies.js';
+import { ANY_DEVICE, type PodRequest, type NodePolicyName } from '../../../src/core/request.js';
 import { mib, milliCores } from '../../../src/core/units.js';
 import { prioritize } from '../../../src/scheduling/prioritize.js';
 
@@ -29,9 +31,12 @@ function ledgerOf(held: Readonly<Record<string, number>>): Ledger {
       unreadable: new Map(),
       slots: new Map([['v', 80]]),
       cordoned: new Set(),
+      ...UNTOLD,
     });
     if (memory === 0) continue;
-    const slices = [{ deviceId: `${name}-0`, memory: mib(memory), cores: milliCores(0) }];
+    const slices = [
+      { deviceId: `${name}-0`, memory: mib(memory), cores: milliCores(0), isHigh: false, isAlone: false },
+    ];
     ledger.confirm({
       uid: name,
       pod: `ns/${name}`,
@@ -45,15 +50,22 @@ function ledgerOf(held: Readonly<Record<string, number>>): Ledger {
   return ledger;
 }
 
-function asking(nodePolicy: PolicyName): PodRequest {
+function asking(name: NodePolicyName): PodRequest {
   const memory = { kind: 'fixed', memory: mib(1000) } as const;
-  const slice = { vendor: 'v', count: 1, memory, cores: milliCores(0), isExclusive: false };
+  const slice = {
+    vendor: 'v',
+    count: 1,
+    memory,
+    cores: milliCores(0),
+    isExclusive: false,
+    priority: 'low' as const,
+  };
   const containers = [{ name: 'a', kind: 'app', slices: [slice] }] as const;
-  return { containers, choice: ANY_DEVICE, nodePolicy, devicePolicy: null };
+  return { containers, choice: ANY_DEVICE, nodePolicy: nodePolicy(name), devicePolicy: null, numa: null };
 }
 
-const scores = (held: Record<string, number>, policy: PolicyName, names = NAMES): number[] => {
-  const defaults = { nodePolicy: 'binpack', devicePolicy: 'binpack' } as const;
+const scores = (held: Record<string, number>, policy: NodePolicyName, names = NAMES): number[] => {
+  const defaults = DEFAULT_RULES;
   return prioritize(asking(policy), names, { snapshot: ledgerOf(held), defaults }).map(({ score }) => score);
 };
 

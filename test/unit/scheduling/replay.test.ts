@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Ledger } from '../../../src/core/ledger.js';
 import { place } from '../../../src/core/place.js';
-import { DEFAULT_POLICIES as defaults } from '../../../src/core/policies.js';
+import { DEFAULT_RULES as defaults } from '../../../src/core/policies.js';
 import { filter } from '../../../src/scheduling/filter.js';
 import { prioritize } from '../../../src/scheduling/prioritize.js';
 import { replay } from '../../../src/scheduling/replay.js';

@@ -6,7 +6,7 @@ import type { Device } from '../../../src/core/device.js';
 import { addHold, holdsOf, NO_HOLD } from '../../../src/core/hold.js';
 import type { NodeView } from '../../../src/core/node.js';
 import { place } from '../../../src/core/place.js';
-import { DEFAULT_POLICIES } from '../../../src/core/policies.js';
+import { DEFAULT_RULES } from '../../../src/core/policies.js';
 import type { SliceRequest } from '../../../src/core/request.js';
 import { VENDORS, withCuts } from '../../../src/vendors/index.js';
 import type { CutRule, Vendor } from '../../../src/vendors/vendor.js';
@@ -25,7 +25,7 @@ function nodeOf(one: Device, hold = NO_HOLD): NodeView {
 
 /** [MiB, milli] that the device gives, or why it does not. */
 function given(one: Device, wish: Parameters<typeof aWish>[0], hold = NO_HOLD): unknown {
-  const placed = place(aRequest(aWish({ vendor: one.vendor, ...wish })), nodeOf(one, hold), DEFAULT_POLICIES);
+  const placed = place(aRequest(aWish({ vendor: one.vendor, ...wish })), nodeOf(one, hold), DEFAULT_RULES);
   if (placed.ok) return placed.value.containers[0]?.slices.map(({ memory, cores }) => [memory, cores])[0];
   return placed.error.kind === 'NoDeviceFits' ? placed.error.devices[one.id]?.kind : placed.error.kind;
 }
@@ -87,7 +87,7 @@ function fill(one: Device, wishes: readonly SliceRequest[]): readonly { memory: 
   let hold = NO_HOLD;
   const slices = [];
   for (const wish of wishes) {
-    const placed = place(aRequest(wish), nodeOf(one, hold), DEFAULT_POLICIES);
+    const placed = place(aRequest(wish), nodeOf(one, hold), DEFAULT_RULES);
     if (!placed.ok) continue;
     const held = holdsOf(placed.value, [{ name: 'main', kind: 'app' }], () => one).get(one.id) ?? NO_HOLD;
     hold = addHold(hold, held);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
+import { nodePolicy } from '../../../src/core/policies.js';
 import { VENDORS } from '../../../src/vendors/index.js';
 import type { Amounts, ContainerLike } from '../../../src/wire/pod.js';
 import { readPodRequest, sentenceOf, slotsOf } from '../../../src/wire/pod.js';
@@ -56,12 +57,12 @@ describe('what a container asks', () => {
     const limits = Object.fromEntries(
       Object.entries(short).map(([name, value]) => [`nvidia.com/${name}`, value]),
     ) as Amounts;
-    expect(slicesOf(limits)).toEqual([{ vendor: 'nvidia', ...want }]);
+    expect(slicesOf(limits)).toEqual([{ vendor: 'nvidia', priority: 'low', ...want }]);
   });
 
   it('comes from the requests where the limits do not name it', () => {
     expect(slicesOf({ 'nvidia.com/gpu': 2 }, { 'nvidia.com/gpu': 1, 'nvidia.com/gpu-mem': 512 })).toEqual([
-      { vendor: 'nvidia', count: 2, memory: fixed(512), cores: 0, isExclusive: false },
+      { vendor: 'nvidia', count: 2, memory: fixed(512), cores: 0, isExclusive: false, priority: 'low' },
     ]);
   });
 
@@ -164,8 +165,8 @@ describe('a pod', () => {
     expect(request).toMatchObject({
       ok: true,
       value: {
-        nodePolicy: 'binpack',
-        devicePolicy: 'spread',
+        nodePolicy: nodePolicy('binpack'),
+        devicePolicy: ['spread'],
         choice: {
           allowModels: ['A100', 'H200'],
           denyModels: ['T4'],

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, it } from 'vitest';
 import { Ledger } from '../../../src/core/ledger.js';
-import { DEFAULT_POLICIES } from '../../../src/core/policies.js';
+import { DEFAULT_RULES } from '../../../src/core/policies.js';
 import { encodeSnapshot } from '../../../src/wire/snapshot.js';
 import { aDevice, aSighting, someFacts } from '../../builders/core.js';
 
@@ -9,7 +9,7 @@ it('the snapshot tells nodes, devices, what is held and by whom, with units in t
   const ledger = new Ledger();
   ledger.setNode(someFacts({ devices: [aDevice({ numa: 1 })] }));
   ledger.confirm(aSighting());
-  const defaults = DEFAULT_POLICIES;
+  const defaults = DEFAULT_RULES;
   expect(encodeSnapshot({ snapshot: ledger, defaults }, ledger.allHoldings())).toEqual({
     v: 2,
     revision: 2,

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Io } from '../../../../src/apps/cli/io.js';
 import { runCli } from '../../../../src/apps/cli/program.js';
 import { Ledger } from '../../../../src/core/ledger.js';
-import { DEFAULT_POLICIES as defaults } from '../../../../src/core/policies.js';
+import { DEFAULT_RULES as defaults } from '../../../../src/core/policies.js';
 import { encodeSnapshot } from '../../../../src/wire/snapshot.js';
 import { aDevice, aPlacement, aSighting, someFacts } from '../../../builders/core.js';
 
