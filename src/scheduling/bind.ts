@@ -64,10 +64,11 @@ async function bindPod(options: BindOptions, ask: BindAsk): Promise<BindAnswer> 
   const pod = found.value;
   if (pod.nodeName !== '') return alreadyBound(pod, ask);
   if (!pod.request.ok) return no(pod.request.error);
-  if (!pod.asksForDevices) return write(options, ask, null);
+  if (!pod.asksForDevices) return write(options, { ask, placement: null, isAgain: false });
+  const isAgain = options.ledger.holding(ask.uid)?.node === ask.node;
   const placed = assumePlacement(options, ask, { pod, request: pod.request.value });
   if (!placed.ok) return { sentence: textOf(placed.error), refusal: placed.error };
-  return write(options, ask, placed.value);
+  return write(options, { ask, placement: placed.value, isAgain });
 }
 
 /**
@@ -147,28 +148,32 @@ function assume({ ledger, now, assumeMs }: BindOptions, { pod, node, placement }
   });
 }
 
-async function write(options: BindOptions, ask: BindAsk, placement: Placement | null): Promise<BindAnswer> {
+interface Attempt {
+  readonly ask: BindAsk;
+  readonly placement: Placement | null;
+  /** An earlier write of the same may have been done. */
+  readonly isAgain: boolean;
+}
+
+async function write(options: BindOptions, attempt: Attempt): Promise<BindAnswer> {
+  const { ask, placement } = attempt;
   const letter = placement === null ? null : encodePlacement(placement);
   const outcome = await options.bindings.write({ ...ask, placement: letter });
   if (outcome.kind === 'written') return placement === null ? BOUND : { sentence: '', placement };
-  return settle(options, outcome, { ask, letter });
+  return settle(options, outcome, { ...attempt, letter });
 }
 
 type NotWritten = Exclude<BindingOutcome, { kind: 'written' }>;
-
-interface Attempt {
-  readonly ask: BindAsk;
-  readonly letter: string | null;
-}
 
 /** The write was refused, or nobody answered: the pod itself tells what is true. */
 async function settle(
   options: BindOptions,
   outcome: NotWritten,
-  { ask, letter }: Attempt,
+  { ask, letter, isAgain }: Attempt & { readonly letter: string | null },
 ): Promise<BindAnswer> {
   const { ledger, reader } = options;
-  if (outcome.kind === 'refused' && !outcome.isConflict) {
+  // A no to this write says nothing about the one before it.
+  if (outcome.kind === 'refused' && !outcome.isConflict && !isAgain) {
     ledger.forget(ask.uid);
     return no(outcome.sentence);
   }

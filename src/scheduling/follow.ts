@@ -25,7 +25,7 @@ export function followPods(options: FollowOptions): Follower<PodView> {
   return {
     onReplace(all) {
       pods.replace(all);
-      ledger.keepOnly(new Set(all.filter(holdsSomething).map(({ uid }) => uid)));
+      ledger.keepOnly(new Set(all.filter(isThere).map(({ uid }) => uid)));
       for (const pod of all) see(options, pod);
     },
     onUpsert(pod) {
@@ -39,11 +39,15 @@ export function followPods(options: FollowOptions): Follower<PodView> {
   };
 }
 
-/** Every bound pod that asks or carries a placement is seen, whoever placed it; a pod all over holds nothing. */
+/**
+ * Every bound pod that asks or carries a placement is seen, whoever placed it, and goes on being seen when the
+ * placement is taken off it; a pod all over holds nothing.
+ */
 function see({ ledger, troubles }: FollowOptions, pod: PodView): void {
   if (pod.isOver) ledger.release(pod.uid);
-  if (!holdsSomething(pod)) return;
-  const before = ledger.holding(pod.uid)?.trouble ?? '';
+  const known = ledger.holding(pod.uid);
+  if (known === undefined ? !holdsSomething(pod) : !isThere(pod)) return;
+  const before = known?.trouble ?? '';
   const { trouble } = ledger.confirm(sightingOf(pod));
   if (trouble === '' || trouble === before) return;
   const name = `${pod.namespace}/${pod.name}`;
@@ -55,6 +59,8 @@ function see({ ledger, troubles }: FollowOptions, pod: PodView): void {
     sentence: trouble,
   });
 }
+
+const isThere = (pod: PodView): boolean => pod.nodeName !== '' && !pod.isOver;
 
 export function followNodes({ ledger, troubles }: FollowOptions): Follower<NodeFacts> {
   const told = new Map<string, string>();

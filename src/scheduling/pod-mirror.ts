@@ -20,7 +20,10 @@ export class PodMirror {
   }
 
   set(pod: PodView): void {
-    if (!pod.asksForDevices && pod.placement === null) return;
+    if (!pod.asksForDevices && pod.placement === null) {
+      this.delete(pod);
+      return;
+    }
     this.byUid.set(pod.uid, pod);
     this.uidOf.set(`${pod.namespace}/${pod.name}`, pod.uid);
   }

@@ -189,6 +189,15 @@ describe('when the write fails', () => {
     expect(states()).toEqual([]);
   });
 
+  it('a second write that is refused does not free the room of the first, which was done', async () => {
+    cluster.outcomes.push(SILENCE, FORBIDDEN);
+    cluster.pods.set('default/p1', aPodView());
+    await bind(aBindAsk());
+    boundTo('n1');
+    expect((await bind(aBindAsk())).sentence).toBe('');
+    expect(states()).toEqual(['u1 assumed on n1']);
+  });
+
   it('a conflict is success where the pod carries what was written', async () => {
     cluster.outcomes.push(CONFLICT);
     boundTo('n1');

@@ -124,6 +124,25 @@ describe('what cannot be read', () => {
     expect(told).toHaveLength(1);
   });
 
+  it('holds until it is taken off again, also on a pod that asks for nothing', () => {
+    const plain = { request: { ok: true, value: aRequest([]) }, asksForDevices: false } as const;
+    const [odd, bare] = [bound({ ...plain, placement: '{' }), bound({ ...plain, placement: null })];
+    watch.onUpsert(odd);
+    expect(ledger.node('n1')?.heldBy).toBe('default/p1');
+    watch.onUpsert(bare);
+    expect(ledger.node('n1')?.heldBy).toBeNull();
+    expect(pods.get('u1')).toBeUndefined();
+  });
+
+  it('taken off a pod that asks for nothing is kept all the same, by an event and by a new list', () => {
+    const plain = { request: { ok: true, value: aRequest([]) }, asksForDevices: false } as const;
+    watch.onUpsert(bound(plain));
+    watch.onUpsert(bound({ ...plain, placement: null }));
+    expect(slices()).toBe(1);
+    watch.onReplace([bound({ ...plain, placement: null })]);
+    expect(slices()).toBe(1);
+  });
+
   it('of a node is told once per change too', () => {
     const unreadable = new Map([['nvidia', 'inventory of nvidia is not a JSON object']]);
     nodes.onUpsert(someFacts({ devices: [], unreadable }));
