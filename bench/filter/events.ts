@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one watch event costs the ledger, on nodes that already hold pods. Microseconds.
+// What one watch event costs, on nodes that already hold pods. Microseconds, the ledger's part alone and, where it
+// says so, with the object read as well.
 import type { Ledger } from '../../src/core/ledger.js';
-import { factsOf, sightingOf } from './fleet.js';
+import type { NodeFacts } from '../../src/core/node.js';
+import { followNodes, followPods } from '../../src/scheduling/follow.js';
+import { PodMirror } from '../../src/scheduling/pod-mirror.js';
+import { readNodeFacts } from '../../src/wire/node-view.js';
+import { readPodView } from '../../src/wire/pod-view.js';
+import { VENDORS } from '../../src/vendors/index.js';
+import { assumptionOf, factsOf, sightingOf } from './fleet.js';
+import { rawNodeOf, rawPodOf } from './raw.js';
 
 const ROUNDS = 5_000;
 /** Numbers of the pods that come and go: above all that the fleet holds. */
@@ -14,15 +22,63 @@ export interface EventTimes {
 
 /** Leaves the ledger as it found it. */
 export function eventTimes(ledger: Ledger, nodes: number): readonly EventTimes[] {
-  const comes = Array.from({ length: ROUNDS }, (_, at) => sightingOf(at % nodes, NEW_POD));
-  const again = Array.from({ length: ROUNDS }, (_, at) => sightingOf(at % nodes, 3));
-  const facts = Array.from({ length: ROUNDS }, (_, at) => factsOf(at % nodes));
-  return [
-    { event: 'pod confirmed', micros: comes.map((sighting) => micros(() => ledger.confirm(sighting))) },
-    { event: 'pod seen again', micros: again.map((sighting) => micros(() => ledger.confirm(sighting))) },
-    { event: 'pod released', micros: comes.map(({ uid }) => micros(() => ledger.release(uid))) },
-    { event: 'node told anew', micros: facts.map((node) => micros(() => ledger.setNode(node))) },
+  const at = Array.from({ length: ROUNDS }, (_, round) => round % nodes);
+  const timed = <T>(event: string, things: readonly T[], act: (thing: T) => void): EventTimes => ({
+    event,
+    micros: things.map((thing) => micros(() => act(thing))),
+  });
+  const comes = at.map((node) => sightingOf(node, NEW_POD));
+  const times = [
+    timed(
+      'pod assumed',
+      at.map((node) => assumptionOf(node, NEW_POD)),
+      (pod) => ledger.assume(pod),
+    ),
+    timed('the same pod confirmed', comes, (pod) => ledger.confirm(pod)),
+    timed('pod seen again', comes, (pod) => ledger.confirm(pod)),
+    timed('pod released', comes, ({ uid }) => ledger.release(uid)),
+    timed('pod of another scheduler confirmed', comes, (pod) => ledger.confirm(pod)),
+    timed('node cordoned', at.map(cordoned), (node) => ledger.setNode(node)),
+    timed('a device falls ill', at.map(ill), (node) => ledger.setNode(node)),
+    timed('node as it was', at.map(factsOf), (node) => ledger.setNode(node)),
+    timed('node told again', at.map(factsOf), (node) => ledger.setNode(node)),
+    ...readTimes(ledger, at),
   ];
+  for (const { uid } of comes) ledger.release(uid);
+  return times;
+}
+
+/** As the watch hands them on: a parsed object, read, followed. */
+function readTimes(ledger: Ledger, at: readonly number[]): readonly EventTimes[] {
+  const troubles = { tell: () => {} };
+  const pods = followPods({ ledger, troubles, pods: new PodMirror() });
+  const nodes = followNodes({ ledger, troubles, pods: new PodMirror() });
+  const rawPods = at.map((node) => rawPodOf(sightingOf(node, NEW_POD + 1)));
+  const rawNodes = at.map((node) => rawNodeOf(factsOf(node)));
+  return [
+    {
+      event: 'pod event, read and followed',
+      micros: rawPods.map((raw) => micros(() => pods.onUpsert(readPodView(raw, VENDORS)))),
+    },
+    {
+      event: 'pod gone, read and followed',
+      micros: rawPods.map((raw) => micros(() => pods.onDelete(readPodView(raw, VENDORS)))),
+    },
+    {
+      event: 'node event, read and followed',
+      micros: rawNodes.map((raw) => micros(() => nodes.onUpsert(readNodeFacts(raw, VENDORS)))),
+    },
+  ];
+}
+
+const cordoned = (node: number): NodeFacts => ({ ...factsOf(node), cordoned: 'all' });
+
+function ill(node: number): NodeFacts {
+  const facts = factsOf(node);
+  const devices = facts.devices.map((device, at) =>
+    at === 0 ? { ...device, isHealthy: false, reason: 'Xid 79' } : device,
+  );
+  return { ...facts, devices };
 }
 
 function micros(act: () => void): number {

@@ -2,7 +2,7 @@
 // A filled ledger: nodes of 8 devices, so many slices a device, no two neighbours filled alike.
 import type { Device } from '../../src/core/device.js';
 import type { Sighting } from '../../src/core/holding.js';
-import { Ledger } from '../../src/core/ledger.js';
+import { type Assumption, Ledger } from '../../src/core/ledger.js';
 import { type NodeFacts, UNTOLD } from '../../src/core/node.js';
 import { mib, milliCores } from '../../src/core/units.js';
 
@@ -53,6 +53,13 @@ export function sightingOf(node: number, pod: number): Sighting {
     node: nodeName(node),
     claim: { kind: 'placed', placement: { containers: [{ name: 'main', slices }] } },
   };
+}
+
+/** The same pod as bind takes its room. */
+export function assumptionOf(node: number, pod: number): Assumption {
+  const { claim, ...facts } = sightingOf(node, pod);
+  if (claim.kind !== 'placed') throw new Error('bug: a pod of the bench has no placement');
+  return { ...facts, placement: claim.placement, until: 60_000 };
 }
 
 const deviceId = (node: number, at: number): string => `GPU-${node}-${at}`;

@@ -8,7 +8,7 @@ import type { Slice } from './placement.js';
 import type { DeviceRefusal } from './refusal.js';
 import type { DeviceChoice, SliceRequest } from './request.js';
 import { err, ok, type Result } from './result.js';
-import { type MiB, restCores, restMiB } from './units.js';
+import { type MiB, type MilliCores, restCores, restMiB } from './units.js';
 
 /** What is wanted of each device: the container's wish within the pod's choice of devices. */
 export interface Wish {
@@ -84,24 +84,58 @@ function allowsId({ allowIds, denyIds }: DeviceChoice, id: string): boolean {
   return (allowIds.length === 0 || allowIds.includes(id)) && !denyIds.includes(id);
 }
 
-export function describeMisfit(kind: DeviceRefusal['kind'], state: DeviceState, wish: Wish): DeviceRefusal {
+type Misfit = DeviceRefusal['kind'];
+
+export function describeMisfit(kind: Misfit, state: DeviceState, wish: Wish): DeviceRefusal {
   const { device, hold } = state;
-  const slice = asCut(device, wish.slice) ?? wish.slice;
-  const want = memoryOn(device, slice.memory);
+  const have = haveOf(kind, device, hold);
+  const want = wantOf(kind, device, wish);
   switch (kind) {
     case 'Unhealthy':
       return { kind, reason: device.reason };
     case 'TooSmall':
-      return { kind, have: device.memory, want };
+      return { kind, have: have as MiB, want: want as MiB };
     case 'TooWeak':
-      return { kind, have: device.cores, want: slice.cores };
+      return { kind, have: have as MilliCores, want: want as MilliCores };
     case 'MemoryShort':
-      return { kind, free: restMiB(device.memory, hold.memory), want };
+      return { kind, free: have as MiB, want: want as MiB };
     case 'CoresShort':
-      return { kind, free: restCores(device.cores, hold.cores), want: slice.cores };
+      return { kind, free: have as MilliCores, want: want as MilliCores };
     case 'SlicesShort':
-      return { kind, splits: device.splits };
+      return { kind, splits: have };
     default:
       return { kind };
+  }
+}
+
+/** What there is of what is too little, in its unit; 0 where nothing is counted. */
+export function haveOf(kind: Misfit, device: Device, hold: Hold): number {
+  switch (kind) {
+    case 'TooSmall':
+      return device.memory;
+    case 'TooWeak':
+      return device.cores;
+    case 'MemoryShort':
+      return restMiB(device.memory, hold.memory);
+    case 'CoresShort':
+      return restCores(device.cores, hold.cores);
+    case 'SlicesShort':
+      return device.splits;
+    default:
+      return 0;
+  }
+}
+
+/** What this device would have to give of it; 0 where nothing is counted. */
+export function wantOf(kind: Misfit, device: Device, wish: Wish): number {
+  switch (kind) {
+    case 'TooSmall':
+    case 'MemoryShort':
+      return memoryOn(device, (asCut(device, wish.slice) ?? wish.slice).memory);
+    case 'TooWeak':
+    case 'CoresShort':
+      return (asCut(device, wish.slice) ?? wish.slice).cores;
+    default:
+      return 0;
   }
 }

@@ -3,7 +3,7 @@
 // kube-scheduler counts equal sentences ("3 memory short …"), so a sentence names no node, no pod and no
 // device, and free amounts are rounded down: nodes that fail alike read alike. docs/errors.md is held to this table.
 import type { Curable, DeviceRefusal, NodeRefusal, Refusal } from './refusal.js';
-import type { MiB, MilliCores } from './units.js';
+import type { MilliCores } from './units.js';
 
 export interface RefusalRow<R> {
   readonly curable: Curable | ((refusal: R) => Curable);
@@ -118,13 +118,14 @@ function shortText(devices: readonly DeviceRefusal[]): string {
 
 function roomOf(device: DeviceRefusal): number {
   if ('free' in device) return device.free;
+  if ('splits' in device) return device.splits;
   return 'have' in device ? device.have : 0;
 }
 
 const kindOf = (devices: readonly DeviceRefusal[]): string => devices[0]?.kind ?? '';
 
 /** Down to whole GiB, below that to 128 MiB. */
-function roundMiB(memory: MiB): number {
+export function roundMiB(memory: number): number {
   const step = memory >= 1024 ? 1024 : 128;
   return memory - (memory % step);
 }

@@ -5,6 +5,7 @@
 import type { Device, Hold } from './device.js';
 import { asCut, memoryOn } from './cut.js';
 import { misfit, type Wish } from './fit.js';
+import type { Misfits } from './misfits.js';
 import { NO_HOLD } from './hold.js';
 import type { DeviceState, NodeView } from './node.js';
 import type { Policy } from './policies.js';
@@ -31,6 +32,8 @@ export class Trial {
   private readonly rows: Row[] = [];
   private readonly seen = tally();
   private node: NodeView | null = null;
+  /** The container and the wish that could not be served. */
+  private stop: { readonly kind: ContainerKind; readonly wish: Wish } | null = null;
 
   constructor(
     private readonly containers: readonly TrialContainer[],
@@ -39,9 +42,23 @@ export class Trial {
 
   fits(node: NodeView): boolean {
     this.node = node;
+    this.stop = null;
     this.reset();
     for (const container of this.containers) if (!this.serve(container)) return false;
     return true;
+  }
+
+  /** Tells what stops the pod on this node, device by device. Devices wanted; null where nothing does. */
+  tellStop(node: NodeView, misfits: Misfits): number | null {
+    if (this.fits(node) || this.stop === null) return null;
+    const { kind, wish } = this.stop;
+    const devices = this.devicesOf(wish);
+    const base = this.baseOf(wish);
+    for (let at = 0; at < devices.length; at++) {
+      const state = devices[at] as DeviceState;
+      misfits.see(state, this.holdBeside(state, this.rows[base + at] as Row, kind), wish);
+    }
+    return wish.slice.count;
   }
 
   private reset(): void {
@@ -58,11 +75,13 @@ export class Trial {
   }
 
   private serve(container: TrialContainer): boolean {
-    for (const wish of container.wishes) {
-      if (!this.choose(container.kind, wish)) return false;
+    const { kind, wishes } = container;
+    for (const wish of wishes) {
+      if (this.choose(kind, wish)) continue;
+      this.stop = { kind, wish };
+      return false;
     }
-    if (container.wishes.length > 0)
-      for (const row of this.rows) if (row.own.slices > 0) book(row, container.kind);
+    if (wishes.length > 0) for (const row of this.rows) if (row.own.slices > 0) book(row, kind);
     return true;
   }
 

@@ -6,6 +6,7 @@ import type { Device, Hold } from './device.js';
 import { addHold, type Holds, NO_HOLD } from './hold.js';
 import type { Holding } from './holding.js';
 import type { DeviceState, NodeFacts, NodeView, Totals, VendorView } from './node.js';
+import { kindOf } from './node-kind.js';
 import { isSame } from './same.js';
 
 /** A holding with what it holds of this node's devices, worked out. */
@@ -47,7 +48,16 @@ export function viewOf(facts: NodeFacts, held: Iterable<WeighedHolding>, stamp: 
   }
   const { name, labels, cpuMilli } = facts;
   const cpu = { allocatable: cpuMilli, held: 0 };
-  return { name, ...stamp, vendors, heldBy: sum.heldBy, initOnly: sum.initOnly, labels, cpu };
+  return {
+    name,
+    ...stamp,
+    kind: kindOf(facts),
+    vendors,
+    heldBy: sum.heldBy,
+    initOnly: sum.initOnly,
+    labels,
+    cpu,
+  };
 }
 
 /** What one event changed: the pods there now, and the devices of the pod that came or went. */

@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Room 2: which of these nodes can hold the pod? Only reads.
-import { curableOn } from '../core/cure.js';
-import type { NodeView } from '../core/node.js';
-import { canPlace, place } from '../core/place.js';
+import { Likes, UNFIT } from '../core/likes.js';
 import type { PlacingRules } from '../core/policies.js';
-import { type PreparedPod, preparePod } from '../core/prepared.js';
-import type { Curable, NodeRefusal } from '../core/refusal.js';
-import { textOf } from '../core/refusals.js';
+import { preparePod } from '../core/prepared.js';
+import { type Reason, reasonOf, Reasons } from '../core/reasons.js';
 import { asksForDevices, type PodRequest } from '../core/request.js';
 import type { Result } from '../core/result.js';
-import { likeNode } from '../core/score.js';
 import type { Snapshot } from '../core/snapshot.js';
 import type { FilterAnswer } from '../wire/extender.js';
 
@@ -26,57 +22,50 @@ export interface Scene {
  */
 export const SHORT_LIST = 8;
 
+export interface Filtered {
+  readonly answer: FilterAnswer;
+  /** By node, where none can hold the pod. */
+  readonly refusals: ReadonlyMap<string, Reason>;
+}
+
 /** The best nodes by policy; when there are none, for each node why not. */
 export function filter(
   request: Result<PodRequest, string>,
   names: readonly string[],
   scene: Scene,
-): { readonly answer: FilterAnswer; readonly refusals: ReadonlyMap<string, NodeRefusal> } {
+): Filtered {
   if (!request.ok) {
-    const refusal = { kind: 'BadRequest' as const, sentence: request.error };
-    return refuseAll(names, () => ({ refusal, curable: 'never' }));
+    const reason = reasonOf({ kind: 'BadRequest', sentence: request.error });
+    return refuseAll(names, () => reason);
   }
-  if (!asksForDevices(request.value))
-    return { answer: { nodeNames: names, curable: {}, incurable: {} }, refusals: NONE };
-  const prepared = preparePod(request.value, scene.defaults);
+  if (!asksForDevices(request.value)) return offer(names);
+  const pod = preparePod(request.value, scene.defaults);
+  const likes = new Likes(pod, scene.snapshot);
   const best = new ShortList();
   for (const name of names) {
     const node = scene.snapshot.node(name);
-    if (node !== undefined && canPlace(prepared, node)) best.offer(name, likeNode(prepared, node));
+    if (node !== undefined) best.offer(name, likes.of(node));
   }
-  if (best.size > 0)
-    return { answer: { nodeNames: best.names(), curable: {}, incurable: {} }, refusals: NONE };
-  return refuseAll(names, (name) => {
-    const node = scene.snapshot.node(name);
-    const refusal = refusalOf(prepared, node);
-    return { refusal, curable: curableOn(refusal, prepared, node) };
-  });
+  if (best.size > 0) return offer(best.names());
+  const reasons = new Reasons(pod);
+  return refuseAll(names, (name) => reasons.of(scene.snapshot.node(name)));
 }
 
-const NONE: ReadonlyMap<string, NodeRefusal> = new Map();
+const NONE: ReadonlyMap<string, Reason> = new Map();
+const offer = (nodeNames: readonly string[]): Filtered => ({
+  answer: { nodeNames, curable: {}, incurable: {} },
+  refusals: NONE,
+});
 
-/** Why the node cannot hold the pod, once canPlace has said so. */
-export function refusalOf(prepared: PreparedPod, node: NodeView | undefined): NodeRefusal {
-  if (node === undefined) return { kind: 'UnknownNode' };
-  const answer = place(prepared.request, node, prepared.rules);
-  if (answer.ok) throw new Error(`bug: node ${node.name} was refused and yet takes the pod`);
-  return answer.error;
-}
-
-interface Refused {
-  readonly refusal: NodeRefusal;
-  readonly curable: Curable;
-}
-
-function refuseAll(names: readonly string[], refuse: (name: string) => Refused) {
+function refuseAll(names: readonly string[], refuse: (name: string) => Reason): Filtered {
   const curable: Record<string, string> = {};
   const incurable: Record<string, string> = {};
-  const refusals = new Map<string, NodeRefusal>();
+  const refusals = new Map<string, Reason>();
   for (const name of names) {
-    const refused = refuse(name);
-    refusals.set(name, refused.refusal);
-    const map = refused.curable === 'never' ? incurable : curable;
-    map[name] = textOf(refused.refusal);
+    const reason = refuse(name);
+    refusals.set(name, reason);
+    const map = reason.curable === 'never' ? incurable : curable;
+    map[name] = reason.text;
   }
   return { answer: { nodeNames: [], curable, incurable }, refusals };
 }
@@ -90,6 +79,7 @@ class ShortList {
   }
 
   offer(name: string, like: number): void {
+    if (like === UNFIT) return;
     const { entries } = this;
     const last = entries[entries.length - 1];
     if (entries.length === SHORT_LIST && last !== undefined && like <= last.like) return;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Room 3: how much does the policy like each of these nodes with the pod on it? Only reads.
+import { Likes, UNFIT } from '../core/likes.js';
 import { preparePod } from '../core/prepared.js';
 import type { PodRequest } from '../core/request.js';
-import { likeNode } from '../core/score.js';
 import { score } from '../core/units.js';
 import type { HostScore } from '../wire/extender.js';
 import type { Scene } from './filter.js';
@@ -10,17 +10,18 @@ import type { Scene } from './filter.js';
 /**
  * The best of these nodes 10, the worst 0: what counts is which is liked better, and raw likes of a large cluster
  * differ in the second decimal, which whole scores would swallow (kube-scheduler's own plugins normalise likewise).
- * Nodes liked alike are all 10: the choice is then kube-scheduler's. A node that is gone meanwhile is liked least.
+ * Nodes liked alike are all 10: the choice is then kube-scheduler's. A node that is gone or full meanwhile is liked least.
  */
 export function prioritize(
   request: PodRequest,
   names: readonly string[],
   scene: Scene,
 ): readonly HostScore[] {
-  const prepared = preparePod(request, scene.defaults);
+  const liked = new Likes(preparePod(request, scene.defaults), scene.snapshot);
   const likes = names.map((name) => {
     const node = scene.snapshot.node(name);
-    return node === undefined ? null : likeNode(prepared, node);
+    const like = node === undefined ? UNFIT : liked.of(node);
+    return like === UNFIT ? null : like;
   });
   const known = likes.filter((like) => like !== null);
   const range = { most: Math.max(...known), least: known.length < names.length ? 0 : Math.min(...known) };

@@ -4,12 +4,11 @@ import type { Clock } from '../../adapters/clock.js';
 import type { SchedulerRegistry } from '../../adapters/exposition/scheduler-registry.js';
 import type { ExtenderPorts } from '../../adapters/http/extender-routes.js';
 import type { BindAnswer } from '../../scheduling/bind.js';
-import { filter, type Scene, SHORT_LIST } from '../../scheduling/filter.js';
+import { filter, type Filtered, type Scene, SHORT_LIST } from '../../scheduling/filter.js';
 import type { DecisionLog } from '../../scheduling/decision-log.js';
 import { createPatience, Doubts } from '../../scheduling/patience.js';
 import { prioritize } from '../../scheduling/prioritize.js';
 import type { Vendor } from '../../vendors/index.js';
-import type { NodeRefusal } from '../../core/refusal.js';
 import type { BindAsk, FilterAsk, HostScore } from '../../wire/extender.js';
 import { type PodView, readPodView } from '../../wire/pod-view.js';
 import type { Watches } from './watches.js';
@@ -100,7 +99,7 @@ function scoresOf({ request }: PodView, names: readonly string[], scene: Scene):
   return request.ok && names.length <= SHORT_LIST ? prioritize(request.value, names, scene) : [];
 }
 
-function countKinds(refusals: ReadonlyMap<string, NodeRefusal>): Readonly<Record<string, number>> {
+function countKinds(refusals: Filtered['refusals']): Readonly<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const { kind } of refusals.values()) counts[kind] = (counts[kind] ?? 0) + 1;
   return counts;

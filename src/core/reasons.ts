@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Why thousands of nodes cannot hold a pod: nodes that refuse on equal grounds read alike and are cured alike, so
+// each reason is worked out in full once (core/place, core/refusals, core/cure) and shared by all of them.
+import { curableOn } from './cure.js';
+import { Grounds } from './grounds.js';
+import type { NodeView } from './node.js';
+import { place } from './place.js';
+import type { PreparedPod } from './prepared.js';
+import type { Curable, NodeRefusal } from './refusal.js';
+import { curableOf, textOf } from './refusals.js';
+
+/** A refusal without its devices. */
+export interface Reason {
+  readonly kind: NodeRefusal['kind'];
+  /** One short sentence without a full stop. */
+  readonly text: string;
+  readonly curable: Curable;
+}
+
+export const reasonOf = (refusal: NodeRefusal): Reason => ({
+  kind: refusal.kind,
+  text: textOf(refusal),
+  curable: curableOf(refusal),
+});
+
+const UNKNOWN = reasonOf({ kind: 'UnknownNode' });
+
+export class Reasons {
+  private readonly grounds: Grounds;
+  /** By the kind of node where that matters to the cure, then by grounds. */
+  private readonly known = new Map<string, Map<string, Reason>>();
+
+  constructor(private readonly pod: PreparedPod) {
+    this.grounds = new Grounds(pod);
+  }
+
+  /** Of a node that canPlace has refused; undefined: one nobody has told us of. */
+  of(node: NodeView | undefined): Reason {
+    if (node === undefined) return UNKNOWN;
+    const { text, scope } = this.grounds.of(node);
+    let ofScope = this.known.get(scope);
+    if (ofScope === undefined) {
+      ofScope = new Map();
+      this.known.set(scope, ofScope);
+    }
+    const known = ofScope.get(text) ?? this.workOut(node);
+    ofScope.set(text, known);
+    return known;
+  }
+
+  private workOut(node: NodeView): Reason {
+    const { pod } = this;
+    const answer = place(pod.request, node, pod.rules);
+    if (answer.ok) throw new Error(`bug: node ${node.name} was refused and yet takes the pod`);
+    return { ...reasonOf(answer.error), curable: curableOn(answer.error, pod, node) };
+  }
+}
