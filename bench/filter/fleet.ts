@@ -50,6 +50,7 @@ export function sightingOf(node: number, pod: number): Sighting {
     containers: [{ name: 'main', kind: 'app' }],
     slots: new Map([[VENDOR, 1]]),
     isInitOnly: false,
+    cpuMilli: 0,
     node: nodeName(node),
     claim: { kind: 'placed', placement: { containers: [{ name: 'main', slices }] } },
   };

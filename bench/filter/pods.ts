@@ -40,6 +40,7 @@ const pod = (containers: readonly ContainerRequest[]): PodRequest => ({
   nodePolicy: null,
   devicePolicy: null,
   numa: null,
+  cpuMilli: 0,
 });
 
 function container(name: string, kind: ContainerKind, memory: MemoryWish): ContainerRequest {

@@ -72,6 +72,7 @@ function holdOn(ledger: Ledger, node: string, deviceId: string): void {
     containers: [{ name: 'main', kind: 'app' }],
     slots: new Map([[VENDOR, 1]]),
     isInitOnly: false,
+    cpuMilli: 0,
     node,
     claim: { kind: 'placed', placement: { containers: [{ name: 'main', slices }] } },
   });
@@ -97,6 +98,7 @@ function requestOf(memory: number): PodRequest {
     nodePolicy: null,
     devicePolicy: null,
     numa: null,
+    cpuMilli: 0,
   };
 }
 

@@ -19,6 +19,8 @@ export interface HolderFacts {
   readonly slots: ReadonlyMap<string, number>;
   /** Its init containers alone ask, and not all of them have started. */
   readonly isInitOnly: boolean;
+  /** CPU it requests, in thousandths, as the kubelet counts. */
+  readonly cpuMilli: number;
 }
 
 /** What its placement says. `unreadable`: there is one and nobody can read it. `none`: there is none. */

@@ -7,6 +7,7 @@
 // Per node an immutable NodeView, replaced when that node changes, by one that shares all that did not: reading is
 // a look into a Map, and a reader that does not wait sees one moment. Every writer may be called again with the
 // same arguments; what tells nothing new changes nothing.
+import { type Bystander, Bystanders } from './bystanders.js';
 import type { Device } from './device.js';
 import { type Holds, NO_HOLDS } from './hold.js';
 import {
@@ -52,6 +53,7 @@ export class Ledger implements Snapshot {
   private readonly nodes = new Map<string, NodeRecord>();
   private readonly nodeOf = new Map<string, string>();
   private readonly assumed = new Set<string>();
+  private readonly bystanders = new Bystanders();
   private readonly ordinals = new Ordinals();
   private changes = 0;
 
@@ -134,15 +136,28 @@ export class Ledger implements Snapshot {
     if (this.holding(uid)?.state === 'assumed') this.take(uid);
   }
 
-  /** The pod is over or gone. */
-  release(uid: string): void {
+  /** The watch shows a pod on a node that asks for no device: it holds CPU there. */
+  stand(uid: string, pod: Bystander): void {
+    this.crowd(this.bystanders.put(uid, pod));
+  }
+
+  allBystanders(): Iterable<readonly [uid: string, pod: Bystander]> {
+    return this.bystanders.all();
+  }
+
+  /** The pod is over or gone. True where it held something. */
+  release(uid: string): boolean {
+    const isKnown = this.nodeOf.has(uid) || this.bystanders.has(uid);
     this.take(uid);
+    this.crowd(this.bystanders.take(uid));
+    return isKnown;
   }
 
   /** After a new list: held pods that are not in it are gone. Assumed ones may be newer than the list. */
   keepOnly(uids: ReadonlySet<string>): void {
-    const gone = [...this.allHoldings()].filter(({ uid, state }) => state === 'held' && !uids.has(uid));
-    for (const { uid } of gone) this.release(uid);
+    const held = [...this.allHoldings()].filter(({ state }) => state === 'held').map(({ uid }) => uid);
+    const standing = [...this.bystanders.all()].map(([uid]) => uid);
+    for (const uid of [...held, ...standing]) if (!uids.has(uid)) this.release(uid);
   }
 
   /**
@@ -155,9 +170,18 @@ export class Ledger implements Snapshot {
     return late;
   }
 
+  /** CPU beside our pods changed. */
+  private crowd(names: readonly string[]): void {
+    for (const name of names) {
+      const record = this.nodes.get(name);
+      if (record !== undefined) this.touch(record, NO_DEVICES);
+    }
+  }
+
   private put(holding: Holding): void {
     const before = this.nodeOf.get(holding.uid);
     if (before !== undefined && before !== holding.node) this.take(holding.uid);
+    this.crowd(this.bystanders.take(holding.uid));
     const record = this.recordOf(holding.node);
     const known = record.held.get(holding.uid);
     const entry = { holding, holds: weigh(holding, record.facts) };
@@ -199,15 +223,18 @@ export class Ledger implements Snapshot {
   /** What the node says of itself has changed. */
   private rebuild(record: NodeRecord): void {
     const { ordinal, facts, held } = record;
-    const stamp = { revision: ++this.changes, ordinal };
+    const revision = ++this.changes;
+    const stamp = { revision, ordinal, beside: this.bystanders.on(facts?.name ?? '') };
     record.view = facts === null ? null : viewOf(facts, held.values(), stamp);
   }
 
   /** A pod came or went that holds these devices. */
   private touch(record: NodeRecord, touched: ReadonlySet<string>): void {
     const revision = ++this.changes;
-    const { view, held } = record;
-    if (view !== null) record.view = viewAfter(view, { held: held.values(), touched, revision });
+    const { facts, view, held } = record;
+    if (view === null || facts === null) return;
+    const beside = this.bystanders.on(facts.name);
+    record.view = viewAfter(view, { held: held.values(), touched, revision, facts, beside });
   }
 }
 
@@ -215,3 +242,5 @@ function weigh(holding: Holding, facts: NodeFacts | null): Holds {
   const deviceOf = (id: string): Device | undefined => facts?.devices.find((device) => device.id === id);
   return holdsOfHolding(holding, deviceOf);
 }
+
+const NO_DEVICES: ReadonlySet<string> = new Set();

@@ -72,6 +72,9 @@ export interface NodeView {
   /** A pod whose init containers alone ask, and have not started (see isInitOnly). */
   readonly initOnly: string | null;
   readonly labels: ReadonlyMap<string, string>;
-  /** In thousandths. */
+  /**
+   * In thousandths: what pods may ask without what the node's own take (DaemonSets, static pods), and what all other
+   * pods on it ask, also those that ask for no device.
+   */
   readonly cpu: { readonly allocatable: number; readonly held: number };
 }

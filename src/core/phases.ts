@@ -4,9 +4,9 @@
 import type { ContainerKind, ContainerRequest, PodRequest } from './request.js';
 
 /** The peak of a quantity over the pod's life: inits overlap the apps, sidecars and apps add up. */
-export function peakOf(
-  containers: readonly ContainerRequest[],
-  amount: (container: ContainerRequest) => number,
+export function peakOf<C extends Pick<ContainerRequest, 'kind'>>(
+  containers: readonly C[],
+  amount: (container: C) => number,
 ): number {
   let sidecars = 0;
   let running = 0;

@@ -67,6 +67,8 @@ export interface PodRequest {
   readonly devicePolicy: DevicePolicy | null;
   /** null: where its devices sit does not matter. */
   readonly numa: NumaWish | null;
+  /** CPU it requests, in thousandths, as the kubelet counts: what packing weighs beside the devices. */
+  readonly cpuMilli: number;
 }
 
 export const ANY_DEVICE: DeviceChoice = { allowModels: [], denyModels: [], allowIds: [], denyIds: [] };

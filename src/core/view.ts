@@ -2,6 +2,7 @@
 // From what a node says and what is held there to the NodeView that placing reads.
 //
 //   facts changed ─▶ viewOf: all of it anew        a pod came or went ─▶ viewAfter: its devices, all else shared
+import { type CpuBeside, NONE_BESIDE } from './bystanders.js';
 import type { Device, Hold } from './device.js';
 import { addHold, type Holds, NO_HOLD } from './hold.js';
 import type { Holding } from './holding.js';
@@ -20,15 +21,23 @@ export function weighsSame(a: WeighedHolding, b: WeighedHolding): boolean {
   return (
     a.holding.claim.kind === b.holding.claim.kind &&
     a.holding.isInitOnly === b.holding.isInitOnly &&
+    a.holding.cpuMilli === b.holding.cpuMilli &&
     isSame(a.holds, b.holds) &&
     isSame(a.holding.slots, b.holding.slots)
   );
 }
 
 /** When and where in the ledger (see NodeView). */
-export type Stamp = Pick<NodeView, 'revision' | 'ordinal'>;
+export interface Stamp extends Pick<NodeView, 'revision' | 'ordinal'> {
+  /** Of pods that ask for no device; absent: there are none. */
+  readonly beside?: CpuBeside;
+}
 
-export function viewOf(facts: NodeFacts, held: Iterable<WeighedHolding>, stamp: Stamp): NodeView {
+export function viewOf(
+  facts: NodeFacts,
+  held: Iterable<WeighedHolding>,
+  { revision, ordinal, beside = NONE_BESIDE }: Stamp,
+): NodeView {
   const ids = facts.devices.map(({ id }) => id);
   const sum = sumOf(held, ids);
   const vendors = new Map<string, VendorView>();
@@ -46,17 +55,16 @@ export function viewOf(facts: NodeFacts, held: Iterable<WeighedHolding>, stamp: 
       links: facts.links.get(vendor) ?? null,
     });
   }
-  const { name, labels, cpuMilli } = facts;
-  const cpu = { allocatable: cpuMilli, held: 0 };
   return {
-    name,
-    ...stamp,
+    name: facts.name,
+    revision,
+    ordinal,
     kind: kindOf(facts),
     vendors,
     heldBy: sum.heldBy,
     initOnly: sum.initOnly,
-    labels,
-    cpu,
+    labels: facts.labels,
+    cpu: cpuOf(facts, sum, beside),
   };
 }
 
@@ -65,10 +73,12 @@ export interface Turn {
   readonly held: Iterable<WeighedHolding>;
   readonly touched: ReadonlySet<string>;
   readonly revision: number;
+  readonly facts: NodeFacts;
+  readonly beside: CpuBeside;
 }
 
 /** `before` with the touched devices summed anew; their sums are taken whole, so that nothing can drift. */
-export function viewAfter(before: NodeView, { held, touched, revision }: Turn): NodeView {
+export function viewAfter(before: NodeView, { held, touched, revision, facts, beside }: Turn): NodeView {
   const sum = sumOf(held, touched);
   const vendors = new Map<string, VendorView>();
   for (const [vendor, view] of before.vendors) {
@@ -77,7 +87,8 @@ export function viewAfter(before: NodeView, { held, touched, revision }: Turn): 
     const totals = devices === view.devices ? view.totals : totalsOf(devices);
     vendors.set(vendor, { ...view, devices, totals, slotsUsed });
   }
-  return { ...before, revision, vendors, heldBy: sum.heldBy, initOnly: sum.initOnly };
+  const cpu = cpuOf(facts, sum, beside);
+  return { ...before, revision, vendors, heldBy: sum.heldBy, initOnly: sum.initOnly, cpu };
 }
 
 /** The same array where no device was touched. */
@@ -100,12 +111,13 @@ interface Sum {
   /** Of each device asked about, also where nothing is held. */
   readonly holds: Map<string, Hold>;
   readonly slots: Map<string, number>;
+  cpuMilli: number;
   heldBy: string | null;
   initOnly: string | null;
 }
 
 function sumOf(held: Iterable<WeighedHolding>, devices: Iterable<string>): Sum {
-  const sum: Sum = { holds: new Map(), slots: new Map(), heldBy: null, initOnly: null };
+  const sum: Sum = { holds: new Map(), slots: new Map(), cpuMilli: 0, heldBy: null, initOnly: null };
   for (const id of devices) sum.holds.set(id, NO_HOLD);
   for (const { holding, holds } of held) {
     for (const [id, hold] of holds) {
@@ -113,10 +125,15 @@ function sumOf(held: Iterable<WeighedHolding>, devices: Iterable<string>): Sum {
       if (before !== undefined) sum.holds.set(id, addHold(before, hold));
     }
     for (const [vendor, count] of holding.slots) sum.slots.set(vendor, (sum.slots.get(vendor) ?? 0) + count);
+    sum.cpuMilli += holding.cpuMilli;
     if (holding.claim.kind === 'unreadable') sum.heldBy = holding.pod;
     if (holding.isInitOnly && holding.claim.kind === 'placed') sum.initOnly = holding.pod;
   }
   return sum;
+}
+
+function cpuOf({ cpuMilli }: NodeFacts, sum: Sum, { own, others }: CpuBeside): NodeView['cpu'] {
+  return { allocatable: cpuMilli - own, held: sum.cpuMilli + others };
 }
 
 function vendorsOfNode(facts: NodeFacts): ReadonlySet<string> {

@@ -142,6 +142,7 @@ function assume({ ledger, now, assumeMs }: BindOptions, { pod, node, placement }
     node,
     containers: pod.containers,
     slots: pod.slots,
+    cpuMilli: pod.cpuMilli,
     isInitOnly: pod.request.ok && isInitOnly(pod.request.value),
     placement,
     until: now() + assumeMs,

@@ -41,12 +41,16 @@ export function followPods(options: FollowOptions): Follower<PodView> {
 
 /**
  * Every bound pod that asks or carries a placement is seen, whoever placed it, and goes on being seen when the
- * placement is taken off it; a pod all over holds nothing.
+ * placement is taken off it; of all others what CPU they take. A pod all over holds nothing.
  */
 function see({ ledger, troubles }: FollowOptions, pod: PodView): void {
   if (pod.isOver) ledger.release(pod.uid);
+  if (!isThere(pod)) return;
   const known = ledger.holding(pod.uid);
-  if (known === undefined ? !holdsSomething(pod) : !isThere(pod)) return;
+  if (known === undefined && !holdsSomething(pod)) {
+    ledger.stand(pod.uid, { node: pod.nodeName, cpuMilli: pod.cpuMilli, isOfNode: pod.isOfNode });
+    return;
+  }
   const before = known?.trouble ?? '';
   const { trouble } = ledger.confirm(sightingOf(pod));
   if (trouble === '' || trouble === before) return;

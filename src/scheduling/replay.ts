@@ -58,9 +58,10 @@ function offeredOf({ request }: PodView, names: readonly string[], scene: Scene)
 }
 
 /** A ledger of its own, filled as the watch fills the scheduler's. */
-export function ledgerOf({ nodes, pods }: Pick<Recorded, 'nodes' | 'pods'>): Ledger {
+export function ledgerOf({ nodes, pods, beside }: Pick<Recorded, 'nodes' | 'pods' | 'beside'>): Ledger {
   const ledger = new Ledger();
   for (const facts of nodes) ledger.setNode(facts);
   for (const sighting of pods) ledger.confirm(sighting);
+  for (const [node, cpuMilli] of beside) ledger.stand(`beside ${node}`, { node, cpuMilli, isOfNode: false });
   return ledger;
 }

@@ -6,6 +6,7 @@ import { type Vendor, withCuts } from '../vendors/index.js';
 import { decodeInventory } from './inventory.js';
 import { isRecord } from './json.js';
 import { CORDON, inventoryOf } from './names.js';
+import { readCpuMilli } from './pod-cpu.js';
 
 export function readNodeFacts(raw: unknown, vendors: readonly Vendor[]): NodeFacts {
   const node = recordOf(raw);
@@ -24,8 +25,9 @@ export function readNodeFacts(raw: unknown, vendors: readonly Vendor[]): NodeFac
     }
     slots.set(vendor.name, countOf(allocatable[vendor.resources.count]));
   }
+  const cpuMilli = readCpuMilli(allocatable.cpu);
   const name = typeof metadata.name === 'string' ? metadata.name : '';
-  return { name, devices, unreadable, slots, cordoned: readCordon(annotations[CORDON]), ...UNTOLD };
+  return { name, devices, unreadable, slots, cordoned: readCordon(annotations[CORDON]), ...UNTOLD, cpuMilli };
 }
 
 const EVERY_DEVICE = ['*', 'all'];

@@ -9,6 +9,7 @@ import type { Vendor } from '../vendors/index.js';
 import { type HamiLetter, hamiLettersOf } from './hami-placement.js';
 import { isRecord } from './json.js';
 import { PLACEMENT } from './names.js';
+import { cpuMilliOf } from './pod-cpu.js';
 import { containersOf, type PodLike, readPodRequest, sentenceOf } from './pod.js';
 
 export interface PodView {
@@ -33,6 +34,10 @@ export interface PodView {
   readonly placement: string | null;
   /** HAMi's letters on a pod that asks, undecoded; mostly none. */
   readonly hamiLetters: readonly HamiLetter[];
+  /** CPU it requests, in thousandths, as the kubelet counts. */
+  readonly cpuMilli: number;
+  /** Made by a DaemonSet, or by the node itself: it comes with the node and goes with it. */
+  readonly isOfNode: boolean;
 }
 
 const ASKS_NOTHING: PodRequest = {
@@ -41,6 +46,7 @@ const ASKS_NOTHING: PodRequest = {
   nodePolicy: null,
   devicePolicy: null,
   numa: null,
+  cpuMilli: 0,
 };
 const NO_SLOTS: ReadonlyMap<string, number> = new Map();
 const NO_CONTAINERS: ContainerKinds = [];
@@ -62,6 +68,8 @@ export function readPodView(raw: unknown, vendors: readonly Vendor[]): PodView {
     isOver: isOver(recordOf(pod.status).phase),
     isTerminating: metadata.deletionTimestamp !== undefined,
     placement: typeof placement === 'string' ? placement : null,
+    cpuMilli: cpuMilliOf(spec),
+    isOfNode: isOfNode(metadata.ownerReferences),
   };
   const wishes = wishesOf(pod, vendors, base.placement !== null);
   const hamiLetters = wishes.asksForDevices ? hamiLettersOf(annotations, vendors) : NO_LETTERS;
@@ -145,6 +153,12 @@ function hasStarted(status: unknown): boolean {
   const { state, lastState } = recordOf(status);
   const { running, terminated } = recordOf(state);
   return running !== undefined || terminated !== undefined || recordOf(lastState).terminated !== undefined;
+}
+
+function isOfNode(owners: unknown): boolean {
+  if (!Array.isArray(owners)) return false;
+  const kinds = (owners as unknown[]).filter(isRecord).map(({ kind }) => kind);
+  return kinds.includes('DaemonSet') || kinds.includes('Node');
 }
 
 const nameOf = (status: unknown): unknown => recordOf(status).name;

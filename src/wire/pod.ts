@@ -14,6 +14,7 @@ import {
   NODE_POLICY,
 } from './names.js';
 import { readDevicePolicy, readNodePolicy } from './policy-text.js';
+import { cpuMilliOf } from './pod-cpu.js';
 import { readSlices } from './pod-resources.js';
 import { annotationPath, type BadField, containersOf, type PodLike, quoted } from './pod-shape.js';
 
@@ -41,6 +42,7 @@ export function readPodRequest(pod: PodLike, vendors: readonly Vendor[]): Result
     nodePolicy: nodePolicy.value,
     devicePolicy: devicePolicy.value,
     numa: null,
+    cpuMilli: cpuMilliOf(pod.spec),
   });
 }
 

@@ -20,6 +20,7 @@ export function sightingOf(pod: PodView): Sighting {
     containers: pod.containers,
     slots: pod.slots,
     isInitOnly: pod.isInitOnlyUnstarted,
+    cpuMilli: pod.cpuMilli,
     claim: claimOf(pod),
   };
 }

@@ -18,6 +18,8 @@ export interface Recorded {
   readonly defaults: PlacingRules;
   readonly nodes: readonly NodeFacts[];
   readonly pods: readonly Sighting[];
+  /** Node → CPU in thousandths of pods that are not told one by one: they ask for no device. */
+  readonly beside: ReadonlyMap<string, number>;
 }
 
 export function decodeSnapshot(text: string): Result<Recorded, string> {
@@ -33,7 +35,9 @@ export function decodeSnapshot(text: string): Result<Recorded, string> {
   if (!nodes.ok) return nodes;
   const pods = each('pods', letter.pods, podOf);
   if (!pods.ok) return pods;
-  return ok({ revision, defaults: defaults.value, nodes: nodes.value, pods: pods.value });
+  const beside = besideOf(nodes.value, pods.value);
+  const facts = nodes.value.map((row) => row.facts);
+  return ok({ revision, defaults: defaults.value, nodes: facts, pods: pods.value, beside });
 }
 
 function each<T>(
@@ -61,9 +65,25 @@ function defaultsOf(value: unknown): Result<PlacingRules, string> {
   return ok({ nodePolicy, devicePolicy, packing: NO_DEMAND });
 }
 
+/** Letters of before CPU was told have none. */
+const countIn = (value: unknown): number => (isCount(value) ? value : 0);
+
+/** What pods that ask for no device take of each node: all that is held, less what ours hold. */
+function besideOf(nodes: readonly NodeRow[], pods: readonly Sighting[]): ReadonlyMap<string, number> {
+  const beside = new Map(nodes.map(({ facts, heldCpuMilli }) => [facts.name, heldCpuMilli]));
+  for (const { node, cpuMilli } of pods) beside.set(node, Math.max(0, (beside.get(node) ?? 0) - cpuMilli));
+  return beside;
+}
+
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 
-function nodeOf({ name, vendors }: Record<string, unknown>): Result<NodeFacts, string> {
+interface NodeRow {
+  readonly facts: NodeFacts;
+  /** All pods' CPU there, in thousandths. */
+  readonly heldCpuMilli: number;
+}
+
+function nodeOf({ name, vendors, ...row }: Record<string, unknown>): Result<NodeRow, string> {
   if (typeof name !== 'string' || name === '') return err(`has name ${shown(name)}: want a text`);
   if (!isRecord(vendors)) return err(`has vendors ${shown(vendors)}: want an object`);
   const devices: Device[] = [];
@@ -78,7 +98,8 @@ function nodeOf({ name, vendors }: Record<string, unknown>): Result<NodeFacts, s
     slots.set(vendor, read.value.slots);
     if (read.value.unreadable !== null) unreadable.set(vendor, read.value.unreadable);
   }
-  return ok({ name, devices, unreadable, slots, cordoned, ...UNTOLD });
+  const facts = { name, devices, unreadable, slots, cordoned, ...UNTOLD, cpuMilli: countIn(row.cpuMilli) };
+  return ok({ facts, heldCpuMilli: countIn(row.heldCpuMilli) });
 }
 
 interface VendorPart {
@@ -113,7 +134,8 @@ function podOf(row: Record<string, unknown>): Result<Sighting, string> {
   const claim = claimOf(row);
   if (!claim.ok) return claim;
   const names = { uid: uid as string, pod: pod as string, node: node as string };
-  return ok({ ...names, containers, slots, isInitOnly: row.initOnly === true, claim: claim.value });
+  const rest = { isInitOnly: row.initOnly === true, cpuMilli: countIn(row.cpuMilli) };
+  return ok({ ...names, containers, slots, ...rest, claim: claim.value });
 }
 
 const KINDS: readonly unknown[] = ['init', 'sidecar', 'app'];

@@ -35,13 +35,15 @@ export function encodeSnapshot({ snapshot, defaults }: SnapshotScene, holdings: 
   };
 }
 
-function podRow({ uid, pod, node, state, claim, trouble, containers, slots, isInitOnly }: Holding): object {
+function podRow(holding: Holding): object {
+  const { uid, pod, node, state, claim, trouble, containers, slots, isInitOnly, cpuMilli } = holding;
   return {
     ...{ uid, pod, node, state, claim: claim.kind },
     ...(trouble === '' ? {} : { trouble }),
     containers: containers.map(({ name, kind }) => ({ name, kind })),
     slots: Object.fromEntries(slots),
     initOnly: isInitOnly,
+    ...(cpuMilli === 0 ? {} : { cpuMilli }),
     ...(claim.kind === 'placed'
       ? { placement: JSON.parse(encodePlacement(claim.placement)) as unknown }
       : {}),
@@ -50,8 +52,15 @@ function podRow({ uid, pod, node, state, claim, trouble, containers, slots, isIn
 
 function nodeRow(node: NodeView): object {
   const vendors = Object.fromEntries([...node.vendors].map(([name, view]) => [name, vendorRow(view)]));
-  return { name: node.name, revision: node.revision, heldBy: node.heldBy, initOnly: node.initOnly, vendors };
+  const { name, revision, heldBy, initOnly, cpu } = node;
+  const told = cpu.allocatable === 0 && cpu.held === 0 ? {} : cpuRow(cpu);
+  return { name, revision, heldBy, initOnly, ...told, vendors };
 }
+
+const cpuRow = ({ allocatable, held }: NodeView['cpu']): object => ({
+  cpuMilli: allocatable,
+  heldCpuMilli: held,
+});
 
 function vendorRow({ devices, slots, slotsUsed, unreadable }: VendorView): object {
   return { slots, slotsUsed, unreadable, devices: devices.map(deviceRow) };

@@ -71,7 +71,15 @@ export function aRequest(
   const containers = isOne
     ? [aContainer('main', 'app', of as SliceRequest)]
     : (of as readonly ContainerRequest[]);
-  return { containers, choice: ANY_DEVICE, nodePolicy: null, devicePolicy: null, numa: null, ...rest };
+  return {
+    containers,
+    choice: ANY_DEVICE,
+    nodePolicy: null,
+    devicePolicy: null,
+    numa: null,
+    cpuMilli: 0,
+    ...rest,
+  };
 }
 
 /** A node of the devices given (two everyday ones when none are), 20 slots. */
@@ -120,6 +128,7 @@ export function aSighting(named: Partial<Sighting> = {}): Sighting {
     containers: [{ name: 'main', kind: 'app' }],
     slots: new Map([['nvidia', 1]]),
     isInitOnly: false,
+    cpuMilli: 0,
     claim: { kind: 'placed', placement: aPlacement({ main: [['GPU-0', 4096]] }) },
     ...named,
   };
@@ -137,6 +146,7 @@ export function anAssumption(
     containers: request.containers.map(({ name, kind }) => ({ name, kind })),
     slots: slotsWanted(request),
     isInitOnly: false,
+    cpuMilli: 0,
     placement,
     until: 60_000,
     ...named,

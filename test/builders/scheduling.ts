@@ -23,6 +23,8 @@ export function aPodView(request: PodRequest = aRequest(), named: Partial<PodVie
     slots: slotsWanted(request),
     isInitOnlyUnstarted: isInitOnly(request),
     placement: null,
+    cpuMilli: 0,
+    isOfNode: false,
     hamiLetters: [],
     ...named,
   };

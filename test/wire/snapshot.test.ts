@@ -57,6 +57,18 @@ describe('the snapshot letter', () => {
     if (read.ok) expect(views(ledgerOf(read.value))).toEqual(views(everything()));
   });
 
+  it('tells CPU, also of pods that ask for no device', () => {
+    const ledger = new Ledger();
+    ledger.setNode(someFacts({ cpuMilli: 64_000 }));
+    ledger.confirm(aSighting({ cpuMilli: 4000 }));
+    ledger.stand('u8', { node: 'n1', cpuMilli: 1500, isOfNode: false });
+    ledger.stand('u9', { node: 'n1', cpuMilli: 250, isOfNode: true });
+    const read = decodeSnapshot(written(ledger));
+    const again = read.ok ? ledgerOf(read.value) : new Ledger();
+    const cpu = { allocatable: 63_750, held: 5500 };
+    expect([ledger, again].map((each) => each.node('n1')?.cpu)).toEqual([cpu, cpu]);
+  });
+
   it.each([
     ['', 'the snapshot is not a JSON object'],
     [golden.replace('"v": 2', '"v": 1'), 'the snapshot has version 1, not 2'],

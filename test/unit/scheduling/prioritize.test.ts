@@ -22,6 +22,7 @@ function ledgerOf(held: Readonly<Record<string, number>>): Ledger {
       cores: milliCores(1000),
       splits: 10,
       numa: null,
+      cpuMilli: 0,
       isHealthy: true,
       reason: '',
     }));
@@ -43,6 +44,7 @@ function ledgerOf(held: Readonly<Record<string, number>>): Ledger {
       containers: [{ name: 'a', kind: 'app' }],
       slots: new Map([['v', 1]]),
       isInitOnly: false,
+      cpuMilli: 0,
       node: name,
       claim: { kind: 'placed', placement: { containers: [{ name: 'a', slices }] } },
     });
@@ -61,7 +63,14 @@ function asking(name: NodePolicyName): PodRequest {
     priority: 'low' as const,
   };
   const containers = [{ name: 'a', kind: 'app', slices: [slice] }] as const;
-  return { containers, choice: ANY_DEVICE, nodePolicy: nodePolicy(name), devicePolicy: null, numa: null };
+  return {
+    containers,
+    choice: ANY_DEVICE,
+    nodePolicy: nodePolicy(name),
+    devicePolicy: null,
+    numa: null,
+    cpuMilli: 0,
+  };
 }
 
 const scores = (held: Record<string, number>, policy: NodePolicyName, names = NAMES): number[] => {

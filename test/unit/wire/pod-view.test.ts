@@ -36,6 +36,8 @@ describe('the view of a pod', () => {
       isInitOnlyUnstarted: false,
       placement: '{}',
       hamiLetters: [],
+      cpuMilli: 0,
+      isOfNode: false,
     });
   });
 
