@@ -15,6 +15,8 @@ export interface KubeCall {
   readonly body?: string;
   /** Of the body; application/json when absent (a PATCH must say which kind it is). */
   readonly contentType?: string;
+  /** Of the answer; application/json when absent. */
+  readonly accept?: string;
   readonly signal?: AbortSignal;
   /** How long to wait for the answer; 15 s when absent. A stream's body may take for ever. */
   readonly timeoutMs?: number;
@@ -113,7 +115,7 @@ function urlOf(server: string, call: KubeCall): string {
 }
 
 function headersOf(call: KubeCall, base: Record<string, string>): Record<string, string> {
-  const headers: Record<string, string> = { ...base, accept: 'application/json' };
+  const headers: Record<string, string> = { ...base, accept: call.accept ?? 'application/json' };
   if (call.body !== undefined) headers['content-type'] = call.contentType ?? 'application/json';
   return headers;
 }
