@@ -22,6 +22,7 @@ interface Asked {
   readonly pod: TruePod;
   /** It was being written to this node before. */
   isAgain: boolean;
+  letter: string | null;
   outcome: BindingOutcome | null;
 }
 
@@ -137,7 +138,7 @@ export class History {
     const pod = this.api.pods.get(name) ?? this.lastKnown(name);
     if (pod === undefined) return;
     const { uid } = pod;
-    if (!this.asked.has(uid)) this.asked.set(uid, { node, pod, isAgain: false, outcome: null });
+    if (!this.asked.has(uid)) this.asked.set(uid, { node, pod, isAgain: false, letter: null, outcome: null });
     const own = this.asked.get(uid);
     const isSecond = own?.node !== node;
     this.running = uid;
@@ -165,6 +166,7 @@ export class History {
     const { pod } = asked;
     const earlier = this.oracle.pods.get(uid);
     asked.isAgain = earlier?.node === node;
+    asked.letter = placement;
     const { wish } = pod.shape;
     if (earlier?.node === node && !earlier.isHeard) expect(placement).toBe(earlier.letter);
     else if (wish !== undefined && earlier === undefined) expect(this.oracle.fits(node, wish)).toBe(true);
@@ -189,7 +191,7 @@ export class History {
     const asked = this.asked.get(uid);
     if (asked === undefined || read === undefined) return;
     if (asked.outcome === null) this.readBefore(uid, asked.node, read);
-    else if (asked.outcome.kind === 'refused') this.readAfter(uid, asked.pod, read);
+    else if (asked.outcome.kind === 'refused') this.readAfter(uid, asked, read);
   }
 
   private readBefore(uid: string, node: string, read: PodView | null): void {
@@ -198,10 +200,9 @@ export class History {
     if (isUnbound && isElsewhere && read.request.ok) this.oracle.giveUp(uid);
   }
 
-  private readAfter(uid: string, pod: TruePod, read: PodView | null): void {
-    const own = this.oracle.pods.get(uid);
+  private readAfter(uid: string, { pod, node, letter }: Asked, read: PodView | null): void {
     if (read === null || read.uid !== uid || read.nodeName === '') return this.oracle.giveUp(uid);
-    if (own?.node === read.nodeName && own.letter === read.placement) return;
+    if (node === read.nodeName && letter === read.placement) return;
     this.oracle.giveUp(uid);
     const { nodeName, placement, isOver } = read;
     if (isOver || placement === null || rowsOf(placement) === null) return;
