@@ -19,6 +19,6 @@ describe('whatever happens in the cluster, and however late we hear of it', () =
         { numRuns: HISTORIES },
       );
     },
-    HISTORIES * 12,
+    HISTORIES * 30,
   );
 });
