@@ -9,7 +9,6 @@ import {
   INVENTORY_PREFIX,
   ISOLATION,
   MEMORY_LIMIT,
-  NUMA,
   OVERSUBSCRIBE,
 } from '../wire/names.js';
 import { annotationPath, type BadField } from '../wire/pod.js';
@@ -22,7 +21,6 @@ interface Choice {
 }
 
 const CHOICES: Readonly<Record<string, Choice>> = {
-  [NUMA]: { good: [], later: ['required', 'preferred'] },
   [ISOLATION]: { good: ['shim'], later: ['mig', 'mps'] },
   [OVERSUBSCRIBE]: { good: ['off'], later: ['managed'] },
 };
@@ -43,9 +41,8 @@ function badChoice(pod: PodObject): BadField | null {
   for (const [key, { good, later }] of Object.entries(CHOICES)) {
     const value = pod.metadata.annotations?.[key];
     if (value === undefined || good.includes(value)) continue;
-    const known = good.length > 0 ? `want ${good.join(' or ')}` : 'leave it out';
     const want = later.includes(value)
-      ? `this version does not honour it yet; ${known}`
+      ? `this version does not honour it yet; want ${good.join(' or ')}`
       : `want one of ${[...good, ...later].join(', ')}${later.length > 0 ? ` (${later.join(', ')} not in this version)` : ''}`;
     return { field: annotationPath(key), value, want };
   }

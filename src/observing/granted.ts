@@ -4,6 +4,7 @@
 import { Ledger } from '../core/ledger.js';
 import type { DeviceState, NodeView } from '../core/node.js';
 import type { Vendor } from '../vendors/index.js';
+import { type LinkTriangle, triangleOf } from '../wire/links.js';
 import { readNodeFacts } from '../wire/node-view.js';
 import { readPodView } from '../wire/pod-view.js';
 import { holdsSomething, sightingOf } from '../wire/sighting.js';
@@ -19,6 +20,8 @@ export interface GrantedDevice {
   readonly vendor: string;
   readonly index: number;
   readonly model: string;
+  /** NUMA node; null where it is not told. */
+  readonly numa: number | null;
   readonly healthy: boolean;
   readonly reason: string;
   readonly cordoned: boolean;
@@ -35,6 +38,8 @@ export interface GrantedDevice {
 export interface GrantedNode {
   readonly node: string;
   readonly devices: readonly GrantedDevice[];
+  /** Vendor → how each of its devices is linked with those after it, in order of index; where it is told. */
+  readonly links: Readonly<Record<string, LinkTriangle>>;
   /** What an admin should look at, one sentence each. */
   readonly problems: readonly string[];
 }
@@ -55,7 +60,10 @@ function grantedNode(view: NodeView): GrantedNode {
   const devices = [...view.vendors.values()].flatMap((vendor) => vendor.devices.map(grantedDevice));
   const unread = [...view.vendors.values()].flatMap(({ unreadable }) => unreadable ?? []);
   const held = view.heldBy === null ? [] : [`held whole: the placement of ${view.heldBy} cannot be read`];
-  return { node: view.name, devices, problems: [...unread, ...held] };
+  const links = [...view.vendors].flatMap(([vendor, { links: matrix }]) =>
+    matrix === null ? [] : [[vendor, triangleOf(matrix)] as const],
+  );
+  return { node: view.name, devices, links: Object.fromEntries(links), problems: [...unread, ...held] };
 }
 
 function grantedDevice({ device, hold, isCordoned }: DeviceState): GrantedDevice {
@@ -64,6 +72,7 @@ function grantedDevice({ device, hold, isCordoned }: DeviceState): GrantedDevice
     vendor: device.vendor,
     index: device.index,
     model: device.model,
+    numa: device.numa,
     healthy: device.isHealthy,
     reason: device.reason,
     cordoned: isCordoned,

@@ -56,6 +56,7 @@ export const nvidia: Vendor = {
     'nvidia.com/nouse-gpuuuid': 'kerf.dev/device-uuid-not',
     'hami.io/node-scheduler-policy': 'kerf.dev/node-policy',
     'hami.io/gpu-scheduler-policy': 'kerf.dev/device-policy',
+    'nvidia.com/numa-bind': 'kerf.dev/numa',
   },
   neighbour: {
     allocated: 'hami.io/vgpu-devices-allocated',

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Letter: a node as the API server sends it, cut down to what placing needs. Total, as wire/pod-view.
 import type { Device } from '../core/device.js';
-import { type NodeFacts, UNTOLD } from '../core/node.js';
+import { ok } from '../core/result.js';
+import type { LinkMatrix } from '../core/topology.js';
+import type { NodeFacts } from '../core/node.js';
 import { type Vendor, withCuts } from '../vendors/index.js';
-import { decodeInventory } from './inventory.js';
+import { type Announced, decodeInventory } from './inventory.js';
 import { isRecord } from './json.js';
 import { CORDON, inventoryOf } from './names.js';
 import { readCpuMilli } from './pod-cpu.js';
+
+const NOTHING = ok({ devices: [], links: null } satisfies Announced);
 
 export function readNodeFacts(raw: unknown, vendors: readonly Vendor[]): NodeFacts {
   const node = recordOf(raw);
@@ -16,18 +20,26 @@ export function readNodeFacts(raw: unknown, vendors: readonly Vendor[]): NodeFac
   const devices: Device[] = [];
   const unreadable = new Map<string, string>();
   const slots = new Map<string, number>();
+  const links = new Map<string, LinkMatrix>();
   for (const vendor of vendors) {
     const letter = annotations[inventoryOf(vendor.name)];
-    if (typeof letter === 'string') {
-      const inventory = decodeInventory(vendor.name, letter);
-      if (inventory.ok) devices.push(...inventory.value.devices.map((device) => withCuts(vendor, device)));
-      else unreadable.set(vendor.name, inventory.error);
+    const inventory = typeof letter === 'string' ? decodeInventory(vendor.name, letter) : NOTHING;
+    if (!inventory.ok) unreadable.set(vendor.name, inventory.error);
+    else {
+      devices.push(...inventory.value.devices.map((device) => withCuts(vendor, device)));
+      if (inventory.value.links !== null) links.set(vendor.name, inventory.value.links);
     }
     slots.set(vendor.name, countOf(allocatable[vendor.resources.count]));
   }
   const cpuMilli = readCpuMilli(allocatable.cpu);
   const name = typeof metadata.name === 'string' ? metadata.name : '';
-  return { name, devices, unreadable, slots, cordoned: readCordon(annotations[CORDON]), ...UNTOLD, cpuMilli };
+  const cordoned = readCordon(annotations[CORDON]);
+  return { name, devices, unreadable, slots, cordoned, links, labels: textsOf(metadata.labels), cpuMilli };
+}
+
+function textsOf(value: unknown): ReadonlyMap<string, string> {
+  const texts = Object.entries(recordOf(value)).filter(([, text]) => typeof text === 'string');
+  return new Map(texts as [string, string][]);
 }
 
 const EVERY_DEVICE = ['*', 'all'];

@@ -168,7 +168,14 @@ function sliceOf(
   const memory = memoryOf(amount);
   const cores = coresOf(amount, memory);
   const isExclusive = memory.kind === 'whole' || cores >= WHOLE_DEVICE;
-  return ok({ vendor: vendor.name, count, memory, cores, isExclusive, priority: 'low' });
+  return ok({
+    vendor: vendor.name,
+    count,
+    memory,
+    cores,
+    isExclusive,
+    priority: amount.priority === 0 ? 'high' : 'low',
+  });
 }
 
 /** True when memory, a percentage or cores above nothing are asked. */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Letter: what a pod asks of us, read from its resources and annotations. Admission writes the normal form
 // (our first names, limits equal to requests); this reader takes synonyms too, for pods that came past admission.
-import type { ContainerKind, ContainerRequest, DeviceChoice, PodRequest } from '../core/request.js';
-import { NODE_POLICY_NAMES } from '../core/policies.js';
+import type { ContainerKind, ContainerRequest, DeviceChoice, NumaWish, PodRequest } from '../core/request.js';
 import { err, ok, type Result } from '../core/result.js';
 import type { Vendor } from '../vendors/index.js';
+import { HAMI_WORDS } from './hami.js';
 import {
   DEVICE_POLICY,
   DEVICE_TYPE,
@@ -12,6 +12,7 @@ import {
   DEVICE_UUID,
   DEVICE_UUID_NOT,
   NODE_POLICY,
+  NUMA,
 } from './names.js';
 import { readDevicePolicy, readNodePolicy } from './policy-text.js';
 import { cpuMilliOf } from './pod-cpu.js';
@@ -30,10 +31,12 @@ export function readPodRequest(pod: PodLike, vendors: readonly Vendor[]): Result
   }
   const said = readAnnotations(pod, vendors);
   if (!said.ok) return said;
-  const nodePolicy = policyOf(said.value.get(NODE_POLICY), readNodePolicy);
+  const nodePolicy = readSaid(said.value.get(NODE_POLICY), readNodePolicy);
   if (!nodePolicy.ok) return nodePolicy;
-  const devicePolicy = policyOf(said.value.get(DEVICE_POLICY), readDevicePolicy);
+  const devicePolicy = readSaid(said.value.get(DEVICE_POLICY), readDevicePolicy);
   if (!devicePolicy.ok) return devicePolicy;
+  const numa = readSaid(said.value.get(NUMA), readNuma);
+  if (!numa.ok) return numa;
   const long = longList(said.value);
   if (long !== null) return err(long);
   return ok({
@@ -41,7 +44,7 @@ export function readPodRequest(pod: PodLike, vendors: readonly Vendor[]): Result
     choice: choiceOf(said.value),
     nodePolicy: nodePolicy.value,
     devicePolicy: devicePolicy.value,
-    numa: null,
+    numa: numa.value,
     cpuMilli: cpuMilliOf(pod.spec),
   });
 }
@@ -68,14 +71,16 @@ export function slotsOf(request: PodRequest, vendors: readonly Vendor[]): readon
   );
 }
 
-const OURS = [NODE_POLICY, DEVICE_POLICY, DEVICE_TYPE, DEVICE_TYPE_NOT, DEVICE_UUID, DEVICE_UUID_NOT].map(
-  (key) => [key, key] as const,
-);
+const OURS = [
+  ...[NODE_POLICY, DEVICE_POLICY, NUMA],
+  ...[DEVICE_TYPE, DEVICE_TYPE_NOT, DEVICE_UUID, DEVICE_UUID_NOT],
+].map((key) => [key, key] as const);
 
-/** What an annotation of ours says, and the key it was written under. */
+/** What an annotation of ours says, and the key and the words it was written in. */
 export interface Said {
   readonly key: string;
   readonly value: string;
+  readonly written: string;
 }
 
 /** Our annotations by our keys, synonyms taken in; two keys of one meaning may not disagree. */
@@ -87,29 +92,47 @@ export function readAnnotations(
   const said = new Map<string, Said>();
   const synonyms = vendors.flatMap((vendor) => Object.entries(vendor.annotations));
   for (const [key, meaning] of [...OURS, ...synonyms]) {
-    const value = annotations[key];
-    if (value === undefined) continue;
+    const written = annotations[key];
+    const value = inOurWords(key, written ?? '');
+    if (written === undefined || (value === '' && written !== '')) continue;
     const first = said.get(meaning);
-    if (first === undefined) said.set(meaning, { key, value });
+    if (first === undefined) said.set(meaning, { key, value, written });
     else if (first.value !== value)
       return err({
         field: annotationPath(key),
-        value,
-        want: `it means the same as ${first.key}, which says ${quoted(first.value)}; write only one of them`,
+        value: written,
+        want: `it means the same as ${first.key}, which says ${quoted(first.written)}; write only one of them`,
       });
   }
   return ok(said);
 }
 
-function policyOf<P>(said: Said | undefined, read: (text: string) => P | null): Result<P | null, BadField> {
+function inOurWords(key: string, written: string): string {
+  const words = HAMI_WORDS[key];
+  if (words === undefined) return written;
+  const ours = (word: string): string => (Object.hasOwn(words, word) ? (words[word] ?? '') : word);
+  return written
+    .split(',')
+    .map((word) => ours(word.trim()))
+    .join(',');
+}
+
+/** `read` tells as its error what would be right. */
+function readSaid<T>(
+  said: Said | undefined,
+  read: (text: string, key: string) => Result<T, string>,
+): Result<T | null, BadField> {
   if (said === undefined) return ok(null);
-  const policy = read(said.value);
-  if (policy !== null) return ok(policy);
-  return err({
-    field: annotationPath(said.key),
-    value: said.value,
-    want: `want one of ${NODE_POLICY_NAMES.join(', ')}`,
-  });
+  const value = read(said.value, said.key);
+  return value.ok ? value : err({ field: annotationPath(said.key), value: said.written, want: value.error });
+}
+
+const NUMA_WISHES: readonly NumaWish[] = ['required', 'preferred'];
+
+function readNuma(text: string, key: string): Result<NumaWish, string> {
+  const wish = NUMA_WISHES.find((each) => each === text.trim());
+  const words = key === NUMA ? NUMA_WISHES : Object.keys(HAMI_WORDS[key] ?? {});
+  return wish === undefined ? err(`want one of ${words.join(', ')}`) : ok(wish);
 }
 
 /** Every entry is compared with every device of the cluster: a list without end would stop the scheduler. */

@@ -6,7 +6,8 @@ import { type NodeFacts, UNTOLD } from '../core/node.js';
 import { NO_DEMAND } from '../core/packing/packing.js';
 import type { PlacingRules } from '../core/policies.js';
 import { err, ok, type Result } from '../core/result.js';
-import { decodeInventory, INVENTORY_VERSION } from './inventory.js';
+import type { LinkMatrix } from '../core/topology.js';
+import { type Announced, decodeInventory, INVENTORY_VERSION } from './inventory.js';
 import { isCount, isRecord, parseJson, shown } from './json.js';
 import { decodePlacement } from './placement.js';
 import { readDevicePolicy, readNodePolicy } from './policy-text.js';
@@ -58,11 +59,11 @@ function each<T>(
 function defaultsOf(value: unknown): Result<PlacingRules, string> {
   const said = isRecord(value) ? value : {};
   const nodePolicy = readNodePolicy(textOf(said.nodePolicy));
-  if (nodePolicy === null) return err(`defaults.nodePolicy is ${shown(said.nodePolicy)}: want node policies`);
+  if (!nodePolicy.ok) return err(`defaults.nodePolicy is ${shown(said.nodePolicy)}: ${nodePolicy.error}`);
   const devicePolicy = readDevicePolicy(textOf(said.devicePolicy));
-  if (devicePolicy === null)
-    return err(`defaults.devicePolicy is ${shown(said.devicePolicy)}: want device policies`);
-  return ok({ nodePolicy, devicePolicy, packing: NO_DEMAND });
+  if (!devicePolicy.ok)
+    return err(`defaults.devicePolicy is ${shown(said.devicePolicy)}: ${devicePolicy.error}`);
+  return ok({ nodePolicy: nodePolicy.value, devicePolicy: devicePolicy.value, packing: NO_DEMAND });
 }
 
 /** Letters of before CPU was told have none. */
@@ -90,20 +91,30 @@ function nodeOf({ name, vendors, ...row }: Record<string, unknown>): Result<Node
   const cordoned = new Set<string>();
   const unreadable = new Map<string, string>();
   const slots = new Map<string, number>();
+  const links = new Map<string, LinkMatrix>();
   for (const [vendor, row] of Object.entries(vendors)) {
     const read = vendorOf(vendor, isRecord(row) ? row : {});
     if (!read.ok) return read;
     devices.push(...read.value.devices);
     for (const id of read.value.cordoned) cordoned.add(id);
     slots.set(vendor, read.value.slots);
+    if (read.value.links !== null) links.set(vendor, read.value.links);
     if (read.value.unreadable !== null) unreadable.set(vendor, read.value.unreadable);
   }
-  const facts = { name, devices, unreadable, slots, cordoned, ...UNTOLD, cpuMilli: countIn(row.cpuMilli) };
+  const facts = {
+    name,
+    devices,
+    unreadable,
+    slots,
+    cordoned,
+    ...UNTOLD,
+    links,
+    cpuMilli: countIn(row.cpuMilli),
+  };
   return ok({ facts, heldCpuMilli: countIn(row.heldCpuMilli) });
 }
 
-interface VendorPart {
-  readonly devices: readonly Device[];
+interface VendorPart extends Announced {
   readonly cordoned: readonly string[];
   readonly slots: number;
   readonly unreadable: string | null;
@@ -111,13 +122,13 @@ interface VendorPart {
 
 /** Its devices are the rows of an inventory, with more in each. */
 function vendorOf(vendor: string, row: Record<string, unknown>): Result<VendorPart, string> {
-  const { devices: rows, slots, unreadable } = row;
-  const read = decodeInventory(vendor, JSON.stringify({ v: INVENTORY_VERSION, devices: rows }));
+  const { devices: rows, slots, unreadable, links } = row;
+  const read = decodeInventory(vendor, JSON.stringify({ v: INVENTORY_VERSION, devices: rows, links }));
   if (!read.ok || !Array.isArray(rows)) return err(`has devices of ${vendor} that cannot be read`);
   if (!isCount(slots)) return err(`has slots of ${vendor} ${shown(slots)}: want a whole number`);
   const cordoned = cordonedIn(rows);
   const told = typeof unreadable === 'string' ? unreadable : null;
-  return ok({ devices: read.value.devices, cordoned, slots, unreadable: told });
+  return ok({ ...read.value, cordoned, slots, unreadable: told });
 }
 
 const cordonedIn = (rows: readonly unknown[]): readonly string[] =>

@@ -3,7 +3,7 @@
 // Only what placing counts stands in it: no environment, image, command, label or annotation of any pod.
 //
 //   {"v":2,"revision":7,"defaults":{"nodePolicy":"binpack","devicePolicy":"binpack"},
-//    "nodes":[{"name":"n1",…,"vendors":{"<vendor>":{"slots":20,…,"devices":[{"id":"GPU-…",…,"held":{…}}]}}}],
+//    "nodes":[{"name":"n1",…,"vendors":{"<vendor>":{"slots":20,…,"devices":[{"id":"GPU-…",…,"held":{…}}],"links":[…]}}}],
 //    "pods":[{"uid":"…","pod":"team/a","node":"n1","claim":"placed","containers":[…],"slots":{…},"placement":{…}}]}
 //
 // What nodes are said to hold is for people: a reader adds it up again from the pods.
@@ -11,6 +11,7 @@ import type { Holding } from '../core/holding.js';
 import type { DeviceState, NodeView, VendorView } from '../core/node.js';
 import type { PlacingRules } from '../core/policies.js';
 import type { Snapshot } from '../core/snapshot.js';
+import { triangleOf } from './links.js';
 import { encodePlacement } from './placement.js';
 import { devicePolicyText, nodePolicyText } from './policy-text.js';
 
@@ -62,8 +63,9 @@ const cpuRow = ({ allocatable, held }: NodeView['cpu']): object => ({
   heldCpuMilli: held,
 });
 
-function vendorRow({ devices, slots, slotsUsed, unreadable }: VendorView): object {
-  return { slots, slotsUsed, unreadable, devices: devices.map(deviceRow) };
+function vendorRow({ devices, slots, slotsUsed, unreadable, links }: VendorView): object {
+  const linked = links === null ? {} : { links: triangleOf(links) };
+  return { slots, slotsUsed, unreadable, devices: devices.map(deviceRow), ...linked };
 }
 
 function deviceRow({ device, hold, isCordoned }: DeviceState): object {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Wrong requests, each with what the refusal must say: asked of the pure room in test/unit, and of a real API server
 // by `kubectl apply` in test/e2e.
+import { DEVICE_POLICY_NAMES, NODE_POLICY_NAMES } from '../../src/core/policies.js';
 import type { ContainerObject, PodObject } from '../../src/wire/admission.js';
 import { amounts, askingContainer, podAsking } from './admission.js';
 
@@ -68,17 +69,27 @@ export const WRONG_PODS: readonly (readonly [string, PodObject, string])[] = [
   [
     'unknown node policy',
     said({ 'kerf.dev/node-policy': 'best' }),
-    'metadata.annotations["kerf.dev/node-policy"] is "best": want one of binpack, spread',
+    `metadata.annotations["kerf.dev/node-policy"] is "best": want one of ${NODE_POLICY_NAMES.join(', ')}, or several`,
   ],
   [
     'unknown device policy',
     said({ 'kerf.dev/device-policy': 'binpack;spread' }),
-    '["kerf.dev/device-policy"] is "binpack;spread": want one of binpack, spread',
+    `["kerf.dev/device-policy"] is "binpack;spread": want one of ${DEVICE_POLICY_NAMES.join(', ')}, or several`,
   ],
   [
     'unknown policy in HAMi words',
     said({ 'hami.io/gpu-scheduler-policy': 'cheap' }),
     '["hami.io/gpu-scheduler-policy"] is "cheap"',
+  ],
+  [
+    'a policy twice',
+    said({ 'kerf.dev/node-policy': 'spread,spread' }),
+    '["kerf.dev/node-policy"] is "spread,spread": want each policy once, and spread stands twice',
+  ],
+  [
+    'policies that contradict each other',
+    said({ 'kerf.dev/device-policy': 'binpack, spread' }),
+    '["kerf.dev/device-policy"] is "binpack, spread": want binpack or spread, since they contradict each other',
   ],
   [
     'annotations that disagree',
@@ -101,9 +112,14 @@ export const WRONG_PODS: readonly (readonly [string, PodObject, string])[] = [
     '["kerf.dev/numa"] is "yes": want one of required, preferred',
   ],
   [
-    'numa of a later version',
-    said({ 'kerf.dev/numa': 'required' }),
-    'this version does not honour it yet; leave it out',
+    'unknown numa in HAMi words',
+    said({ 'nvidia.com/numa-bind': 'yes' }),
+    '["nvidia.com/numa-bind"] is "yes": want one of true, false',
+  ],
+  [
+    'numa wishes that disagree',
+    said({ 'kerf.dev/numa': 'preferred', 'nvidia.com/numa-bind': 'true' }),
+    '["nvidia.com/numa-bind"] is "true": it means the same as kerf.dev/numa, which says "preferred"',
   ],
   [
     'unknown oversubscribe',

@@ -69,6 +69,16 @@ describe('the snapshot letter', () => {
     expect([ledger, again].map((each) => each.node('n1')?.cpu)).toEqual([cpu, cpu]);
   });
 
+  it('keeps how devices are linked', () => {
+    const links = new Map([['nvidia', { size: 2, weight: [0, 1200, 1200, 0] }]]);
+    const ledger = new Ledger();
+    ledger.setNode(someFacts({ links }));
+    const text = written(ledger);
+    expect(JSON.parse(text)).toMatchObject({ nodes: [{ vendors: { nvidia: { links: [['NV12']] } } }] });
+    expect(decodeSnapshot(text)).toMatchObject({ ok: true, value: { nodes: [{ links }] } });
+    expect(decodeSnapshot(text.replace('NV12', 'fast'))).toMatchObject({ ok: false });
+  });
+
   it.each([
     ['', 'the snapshot is not a JSON object'],
     [golden.replace('"v": 2', '"v": 1'), 'the snapshot has version 1, not 2'],

@@ -13,6 +13,7 @@ const COLUMNS: readonly Column<Row>[] = [
   { title: 'NODE', cell: (row) => row.node },
   { title: 'DEV', align: 'right', cell: (row) => String(row.index) },
   { title: 'MODEL', cell: (row) => row.model },
+  { title: 'NUMA', align: 'right', cell: (row) => String(row.numa ?? '-') },
   {
     title: 'MEMORY GRANTED',
     align: 'right',

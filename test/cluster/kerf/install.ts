@@ -18,6 +18,8 @@ export interface KerfOptions {
   readonly values?: Readonly<Record<string, string>>;
   /** Slices a device may carry. Default 10. */
   readonly splits?: number;
+  /** node → how its fake accelerators are linked, a row of native/fake/links: `{n1: 'DGX-1V'}`. */
+  readonly links?: Readonly<Record<string, string>>;
   readonly onProgress?: (step: string) => void;
 }
 
@@ -34,7 +36,7 @@ export async function installKerf(cluster: Cluster, options: KerfOptions = {}): 
   await ensureBuilt(say);
   await installScheduler(cluster, options);
   const nodes = cluster.nodes.filter((node) => node.gpus.length > 0);
-  await Promise.all(nodes.map((node) => startNode(cluster, node, options.splits ?? 10)));
+  await Promise.all(nodes.map((node) => startNode(cluster, node, options)));
   say(`started the scheduler and the agents of ${nodes.map((node) => node.name).join(', ') || 'no node'}`);
   await Promise.all(nodes.map((node) => awaitSlots(cluster, node.name)));
   say('every node offers its slots');
@@ -96,8 +98,9 @@ async function extenderArgv(cluster: Cluster, kubeconfig: string): Promise<strin
   ];
 }
 
-async function startNode(cluster: Cluster, node: ClusterNode, splits: number): Promise<void> {
-  await layFakeGpus(cluster, node);
+async function startNode(cluster: Cluster, node: ClusterNode, options: KerfOptions): Promise<void> {
+  const { splits = 10, links } = options;
+  await layFakeGpus(cluster, node, links?.[node.name]);
   const plugin = PROGRAMS.plugin(node.name);
   const monitor = PROGRAMS.monitor(node.name);
   await removeIn(cluster, plugin);

@@ -22,7 +22,7 @@ export default async function setup(): Promise<() => Promise<void>> {
       workloadFiles: WORKLOAD_FILES,
       onProgress: say,
     });
-    await installKerf(cluster, { splits: SIZE.splits, onProgress: say });
+    await installKerf(cluster, { splits: SIZE.splits, links: { n1: 'DGX-1V' }, onProgress: say });
   }
   return async () => {
     if (!keeps) await downCluster(JOURNEY_CLUSTER);

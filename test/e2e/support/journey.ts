@@ -8,7 +8,7 @@ import { pluginPort } from '../../cluster/kerf/ports.js';
 import { getInside } from '../../cluster/kerf/install.js';
 import { Api, type PodObject } from './api.js';
 
-/** n1: 8 × A100-40G, n2: 1 × H200-141G. Another name lets two people run journeys side by side. */
+/** n1: 8 × A100-40G linked as in a DGX-1V, n2: 1 × H200-141G. Another name lets two people run journeys side by side. */
 export const JOURNEY_CLUSTER = process.env.KERF_E2E_CLUSTER ?? 'e2e';
 export const PLACEMENT = 'kerf.dev/placement';
 

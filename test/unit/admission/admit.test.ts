@@ -92,6 +92,7 @@ describe('the normal form', () => {
     const annotations = {
       'nvidia.com/use-gputype': 'A100',
       'hami.io/node-scheduler-policy': 'spread',
+      'nvidia.com/numa-bind': 'true',
       note: 'mine',
     };
     const pod = podAsking([askingContainer({ gpu: 1 })], { annotations });
@@ -99,7 +100,14 @@ describe('the normal form', () => {
       note: 'mine',
       'kerf.dev/device-type': 'A100',
       'kerf.dev/node-policy': 'spread',
+      'kerf.dev/numa': 'required',
     });
+  });
+
+  it('says nothing where HAMi says no', () => {
+    const annotations = { 'nvidia.com/numa-bind': 'false', 'kerf.dev/numa': 'preferred' };
+    const pod = podAsking([askingContainer({ gpu: 1 })], { annotations });
+    expect(admitted(pod).pod.metadata.annotations).toEqual({ 'kerf.dev/numa': 'preferred' });
   });
 
   it('has no placement, and says so', () => {
@@ -171,11 +179,7 @@ describe('a warning', () => {
       { 'kerf.dev/device-polcy': 'x' },
       '["kerf.dev/device-polcy"] is not known here; known: kerf.dev/node-policy',
     ],
-    [
-      { gpu: 1 },
-      { 'nvidia.com/numa-bind': 'true' },
-      '["nvidia.com/numa-bind"] has no effect in this version',
-    ],
+    [{ gpu: 1 }, { 'nvidia.com/vgpu-mode': 'mig' }, '["nvidia.com/vgpu-mode"] has no effect in this version'],
     [
       { gpumem: 5 },
       { 'kerf.dev/memory-limit': '1Gi' },
@@ -257,8 +261,9 @@ const anyAnnotations = fc.dictionary(
     'nvidia.com/use-gputype',
     'kerf.dev/placement',
     'kerf.dev/numa',
+    'nvidia.com/numa-bind',
   ),
-  fc.constantFrom('binpack', 'spread', 'A100', ' spread'),
+  fc.constantFrom('binpack', 'spread', 'A100', ' spread', 'true', 'false', 'required'),
   { maxKeys: 3 },
 );
 const anyPod = fc

@@ -6,6 +6,7 @@ import { VENDORS } from '../../../src/vendors/index.js';
 import { encodeInventory } from '../../../src/wire/inventory.js';
 import { PLACEMENT } from '../../../src/wire/names.js';
 import { encodePlacement } from '../../../src/wire/placement.js';
+import { aDevice } from '../../builders/core.js';
 import { aSlice } from './readings.js';
 
 const letter = encodeInventory([
@@ -46,6 +47,17 @@ const placed = (...rows: (readonly [string, number, number])[]): string =>
 const device = (pods: readonly unknown[]) => grantedOf({ nodes: [node('n1')], pods }, VENDORS)[0]?.devices[0];
 
 describe('what is granted', () => {
+  it('stands beside how devices are linked, where the node tells', () => {
+    const all = [0, 1, 2].map((index) => aDevice({ id: `GPU-${index}`, index, numa: 0 }));
+    const linked = node('n1', encodeInventory(all, [['NV12', 'SYS'], ['PIX']]));
+    const [first, second] = grantedOf({ nodes: [linked, node('n2')], pods: [] }, VENDORS);
+    expect(first).toMatchObject({
+      links: { nvidia: [['NV12', 'SYS'], ['PIX']] },
+      devices: [{ numa: 0 }, {}, {}],
+    });
+    expect(second).toMatchObject({ links: {}, devices: [{ numa: null }] });
+  });
+
   it('adds up over pods', () =>
     expect(
       device([pod('u1', placed(['main', 4096, 30])), pod('u2', placed(['main', 8192, 20]))]),

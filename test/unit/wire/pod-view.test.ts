@@ -166,6 +166,30 @@ describe('the facts of a node', () => {
     expect(facts.cordoned).toEqual(new Set(['GPU-0', 'GPU-7']));
   });
 
+  it('are how its devices are linked, one object for all nodes of a kind', () => {
+    const letter = JSON.parse(inventory) as { devices: object[] };
+    const two = [...letter.devices, { ...letter.devices[0], id: 'GPU-1', index: 1 }];
+    const linked = (links: unknown) =>
+      node({ 'kerf.dev/inventory-nvidia': JSON.stringify({ ...letter, devices: two, links }) });
+    expect(linked([['NV4']]).links).toEqual(new Map([['nvidia', { size: 2, weight: [0, 400, 400, 0] }]]));
+    expect(linked([['NV4']]).links.get('nvidia')).toBe(linked([['NV4']]).links.get('nvidia'));
+    expect(linked(undefined).links).toEqual(new Map());
+    expect(linked([['NV4', 'SYS']])).toMatchObject({
+      devices: [],
+      links: new Map(),
+      unreadable: new Map([
+        ['nvidia', 'inventory of nvidia has links that are no words for the pairs of its 2 devices'],
+      ]),
+    });
+  });
+
+  it('are its labels', () => {
+    const labels = { 'kerf.dev/pool': 'dev', odd: 7 };
+    expect(readNodeFacts({ metadata: { name: 'n1', labels } }, VENDORS).labels).toEqual(
+      new Map([['kerf.dev/pool', 'dev']]),
+    );
+  });
+
   it('say why an inventory cannot be read', () => {
     const facts = node({ 'kerf.dev/inventory-nvidia': '{"v":2}' });
     expect(facts.devices).toEqual([]);

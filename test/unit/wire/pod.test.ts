@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
-import { nodePolicy } from '../../../src/core/policies.js';
+import { DEVICE_POLICY_NAMES, NODE_POLICY_NAMES, nodePolicy } from '../../../src/core/policies.js';
 import { VENDORS } from '../../../src/vendors/index.js';
 import type { Amounts, ContainerLike } from '../../../src/wire/pod.js';
 import { readPodRequest, sentenceOf, slotsOf } from '../../../src/wire/pod.js';
@@ -58,6 +58,18 @@ describe('what a container asks', () => {
       Object.entries(short).map(([name, value]) => [`nvidia.com/${name}`, value]),
     ) as Amounts;
     expect(slicesOf(limits)).toEqual([{ vendor: 'nvidia', priority: 'low', ...want }]);
+  });
+
+  it.each([
+    [0, 'high'],
+    [1, 'low'],
+    [undefined, 'low'],
+  ])('with priority %s is of the tier %s', (written, priority) => {
+    const limits = {
+      'nvidia.com/gpu': 1,
+      ...(written === undefined ? {} : { 'nvidia.com/priority': written }),
+    };
+    expect(slicesOf(limits)).toMatchObject([{ priority }]);
   });
 
   it('comes from the requests where the limits do not name it', () => {
@@ -153,6 +165,18 @@ describe('a pod', () => {
     ]);
   });
 
+  it.each([
+    [{}, null],
+    [{ 'kerf.dev/numa': 'required' }, 'required'],
+    [{ 'kerf.dev/numa': ' preferred ' }, 'preferred'],
+    [{ 'nvidia.com/numa-bind': 'true' }, 'required'],
+    [{ 'nvidia.com/numa-bind': 'false' }, null],
+    [{ 'nvidia.com/numa-bind': 'false', 'kerf.dev/numa': 'preferred' }, 'preferred'],
+    [{ 'nvidia.com/numa-bind': 'true', 'kerf.dev/numa': 'required' }, 'required'],
+  ])('says by %j that NUMA is %s', (annotations, numa) => {
+    expect(read(pod, annotations as Record<string, string>)).toMatchObject({ ok: true, value: { numa } });
+  });
+
   it('says its choice in our annotations or in those of HAMi', () => {
     const request = read(pod, {
       'kerf.dev/node-policy': 'binpack',
@@ -177,14 +201,21 @@ describe('a pod', () => {
     });
   });
 
+  const NODE_NAMES = `want one of ${NODE_POLICY_NAMES.join(', ')}, or several with commas between, the first counts most; or weights above 0, as in binpack=2,topology=1`;
+  const DEVICE_NAMES = `want one of ${DEVICE_POLICY_NAMES.join(', ')}, or several with commas between, the first counts most`;
+
   it.each([
     [
       { 'kerf.dev/node-policy': 'best' },
-      'metadata.annotations["kerf.dev/node-policy"] is "best": want one of binpack, spread',
+      `metadata.annotations["kerf.dev/node-policy"] is "best": ${NODE_NAMES}`,
     ],
     [
-      { 'hami.io/gpu-scheduler-policy': 'mutex' },
-      'metadata.annotations["hami.io/gpu-scheduler-policy"] is "mutex": want one of binpack, spread',
+      { 'hami.io/gpu-scheduler-policy': 'cheap' },
+      `metadata.annotations["hami.io/gpu-scheduler-policy"] is "cheap": ${DEVICE_NAMES}`,
+    ],
+    [
+      { 'nvidia.com/numa-bind': 'maybe' },
+      'metadata.annotations["nvidia.com/numa-bind"] is "maybe": want one of true, false',
     ],
     [
       { 'kerf.dev/device-type': 'A', 'nvidia.com/use-gputype': 'B' },
@@ -199,7 +230,7 @@ describe('a pod', () => {
   it.each([
     ['many entries', 'kerf.dev/device-uuid', 'GPU-1,'.repeat(65), LIST],
     ['one long entry', 'nvidia.com/nouse-gputype', 'x'.repeat(4097), LIST],
-    ['a long name', 'kerf.dev/node-policy', 'y'.repeat(200_000), 'want one of binpack, spread'],
+    ['a long name', 'kerf.dev/node-policy', 'y'.repeat(200_000), NODE_NAMES],
   ])('is told of %s, and the sentence stays short', (_what, ...[key, value, want]) => {
     const request = read(pod, { [key]: value });
     const sentence = `metadata.annotations["${key}"] is "${value.slice(0, 100)}…": ${want}`;

@@ -5,14 +5,17 @@ import { VENDORS } from '../../../vendors/index.js';
 import { devicesFrame } from '../devices-frame.js';
 import { type Io, Refused } from '../io.js';
 import { type KubeOptions, listAll, openKube } from '../kube.js';
+import { linksFrame } from '../links-frame.js';
 
 interface DevicesOptions extends KubeOptions {
   readonly json?: boolean;
+  readonly links?: boolean;
 }
 
 const EXAMPLES = `
 Examples:
   kerf devices                        memory, cores and slices granted on each device
+  kerf devices --links                how the devices of each node are linked, and their NUMA nodes
   kerf devices --json | jq '.[] | {node, free: [.devices[] | .memoryMiB - .grantedMiB]}'
 `;
 
@@ -20,7 +23,8 @@ export function addDevices(program: Command, io: Io): void {
   program
     .command('devices')
     .description('Devices of all nodes, and what is granted of each.')
-    .option('--json', 'as JSON')
+    .option('--links', 'how devices are linked instead: SYS, NODE, PHB, PXB, PIX, PSB, or NVn for n NVLinks')
+    .option('--json', 'all of it as JSON')
     .addHelpText('after', EXAMPLES)
     .action(async (_options, command: Command) => devices(command.optsWithGlobals<DevicesOptions>(), io));
 }
@@ -35,5 +39,5 @@ async function devices(options: DevicesOptions, io: Io): Promise<void> {
   if (options.json === true) return io.out(JSON.stringify(granted, null, 2));
   if (granted.length === 0)
     throw new Refused('no node has announced devices: is the device plugin running on a node that has some?');
-  io.out(devicesFrame(granted, io.hasColour));
+  io.out((options.links === true ? linksFrame : devicesFrame)(granted, io.hasColour));
 }
