@@ -23,6 +23,7 @@ describe('a manifest written for HAMi', () => {
         nodePolicy: row.nodePolicy === undefined ? null : nodePolicy(row.nodePolicy),
         devicePolicy: row.devicePolicy === undefined ? null : [row.devicePolicy],
         numa: null,
+        cpuMilli: 0,
       },
     });
   });
