@@ -32,6 +32,8 @@ describe('the chart with its default values', () => {
   it('renders these objects', () => {
     expect(objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`).toSorted()).toEqual([
       'ClusterRole kerf-device-plugin',
+      'ClusterRole kerf-explain-reader',
+      'ClusterRole kerf-metrics-reader',
       'ClusterRole kerf-scheduler',
       'ClusterRoleBinding kerf-device-plugin',
       'ClusterRoleBinding kerf-scheduler',
@@ -68,18 +70,27 @@ describe('the chart with its default values', () => {
     const rules = objects
       .filter(({ kind }) => kind === 'ClusterRole' || kind === 'Role')
       .flatMap(({ kind, metadata, rules: each }) =>
-        (each as Rendered[]).flatMap(({ apiGroups, resources, resourceNames = ['*'], verbs }) =>
-          (resources as string[]).map(
-            (resource) => `${kind} ${metadata.name}: ${apiGroups}/${resource} ${resourceNames}: ${verbs}`,
-          ),
+        (each as Rendered[]).flatMap(
+          ({ apiGroups, resources = [], resourceNames = ['*'], nonResourceURLs = [], verbs }) => [
+            ...(resources as string[]).map(
+              (resource) => `${kind} ${metadata.name}: ${apiGroups}/${resource} ${resourceNames}: ${verbs}`,
+            ),
+            ...(nonResourceURLs as string[]).map((url) => `${kind} ${metadata.name}: ${url}: ${verbs}`),
+          ],
         ),
       );
     expect(rules.toSorted()).toEqual([
       'ClusterRole kerf-device-plugin: /nodes *: get,patch',
       'ClusterRole kerf-device-plugin: /pods *: get,list,watch',
+      'ClusterRole kerf-explain-reader: /v1/decisions: get',
+      'ClusterRole kerf-explain-reader: /v1/explain/*: get',
+      'ClusterRole kerf-explain-reader: /v1/snapshot: get',
+      'ClusterRole kerf-metrics-reader: /metrics: get',
       'ClusterRole kerf-scheduler: /nodes *: get,list,watch',
       'ClusterRole kerf-scheduler: /pods *: get,list,watch',
       'ClusterRole kerf-scheduler: /pods/binding *: create',
+      'ClusterRole kerf-scheduler: authentication.k8s.io/tokenreviews *: create',
+      'ClusterRole kerf-scheduler: authorization.k8s.io/subjectaccessreviews *: create',
       'ClusterRole kerf-scheduler: events.k8s.io/events *: create',
       'Role kerf-scheduler: coordination.k8s.io/leases *: create',
       'Role kerf-scheduler: coordination.k8s.io/leases kerf-scheduler: get,list,watch,update,patch',

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rooms 2 to 4 on a real API server, with a real kube-scheduler, and nodes that are objects only.
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { inventoryOf, PLACEMENT } from '../../src/wire/names.js';
 import { encodeInventory } from '../../src/wire/inventory.js';
@@ -13,127 +10,48 @@ import {
   type Cluster,
   downCluster,
   isWrite,
-  makeApiOnlyNodes,
   readAudit,
   restartIn,
-  spawnIn,
   startApiServer,
   stopApiServer,
   until,
-  upCluster,
 } from './index.js';
-import { accountKubeconfig } from './kerf/accounts.js';
-import { applyChart, renderChart, schedulerConfigOf } from './kerf/chart.js';
 import { getInside } from './kerf/install.js';
+import {
+  EXTENDER,
+  EXTENDER_PROGRAM,
+  isExtenderReady,
+  podOf as pod,
+  Pods,
+  SCHEDULER_USER as ACCOUNT,
+  upPlacingCluster,
+} from './kerf/placing-cluster.js';
 
 const NODES = 100;
-const EXTENDER = 'http://127.0.0.1:9480';
-const ACCOUNT = 'system:serviceaccount:kerf-system:kerf-scheduler';
 
 let cluster: Cluster;
-
-beforeAll(async () => {
-  cluster = await upCluster({ name: 'scheduler-test', apiOnly: true });
-  await makeNodes();
-  const objects = await renderChart(cluster);
-  const access = objects.filter(({ kind }) =>
-    /^(Namespace|ServiceAccount|(Cluster)?Role(Binding)?)$/.test(kind),
-  );
-  await applyChart(cluster, access);
-  const kubeconfig = await accountKubeconfig(cluster, 'kerf-scheduler');
-  const bundle = await bundleScheduler();
-  await spawnIn(cluster, {
-    name: 'extender',
-    argv: [process.execPath, bundle, '--kubeconfig', kubeconfig, '--log-level', 'debug'],
-  });
-  expect(await until(isReady, 30_000, 100)).toBe(true);
-  const config = join(cluster.stateDir, 'conf', 'kerf-kube-scheduler.yaml');
-  writeFileSync(config, schedulerConfigOf(objects));
-  const argv = [
-    `--config=${config}`,
-    `--kubeconfig=${kubeconfig}`,
-    `--authentication-kubeconfig=${kubeconfig}`,
-  ];
-  const quiet = [`--authorization-kubeconfig=${kubeconfig}`, '--secure-port=0', '--leader-elect=false'];
-  await spawnIn(cluster, { name: 'kerf-kube-scheduler', argv: ['kube-scheduler', ...argv, ...quiet] });
-}, 300_000);
-
-afterAll(() => downCluster('scheduler-test'), 60_000);
-
-const isReady = async (): Promise<boolean> => (await getInside(cluster, `${EXTENDER}/readyz`)) !== undefined;
+const pods = new Pods(() => cluster);
+const create = pods.create.bind(pods);
+const read = pods.read.bind(pods);
+const readAll = pods.readAll.bind(pods);
+const remove = pods.remove.bind(pods);
+const isBound = pods.areBound.bind(pods);
+const explained = pods.explained.bind(pods);
 
 /** Nodes of 8 × 40 GiB; the last has one T4. */
-async function makeNodes(): Promise<void> {
+beforeAll(async () => {
   const devices = (node: number) =>
     node === NODES - 1
       ? [aDevice({ id: `GPU-${node}-0`, model: 'Tesla T4', memory: 15_360 })]
       : Array.from({ length: 8 }, (_, index) => aDevice({ id: `GPU-${node}-${index}`, index }));
-  await makeApiOnlyNodes(cluster, {
+  cluster = await upPlacingCluster('scheduler-test', {
     count: NODES,
     annotations: (index) => ({ [inventoryOf('nvidia')]: encodeInventory(devices(index)) }),
     allocatable: { 'nvidia.com/gpu': '80' },
   });
-}
+}, 300_000);
 
-async function bundleScheduler(): Promise<string> {
-  const outfile = join(cluster.stateDir, 'scheduler.mjs');
-  const js = "import { createRequire as r } from 'node:module'; const require = r(import.meta.url);";
-  const common = {
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20.19',
-    logLevel: 'warning',
-  } as const;
-  await build({ entryPoints: ['src/apps/scheduler.ts'], outfile, ...common, banner: { js } });
-  return outfile;
-}
-
-interface PodJson {
-  readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
-  readonly spec: { readonly nodeName?: string };
-}
-
-function pod(name: string, limits: Readonly<Record<string, string>>, annotations = {}): object {
-  const containers = [{ name: 'main', image: 'none', resources: { limits } }];
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name, annotations },
-    spec: { schedulerName: 'kerf-scheduler', containers },
-  };
-}
-
-async function create(...pods: readonly object[]): Promise<void> {
-  const answers = await Promise.all(
-    pods.map((body) => cluster.api.call({ method: 'POST', path: '/api/v1/namespaces/default/pods', body })),
-  );
-  for (const { status, body } of answers) expect(status, JSON.stringify(body)).toBe(201);
-}
-
-async function read(name: string): Promise<PodJson> {
-  return (await cluster.api.call({ method: 'GET', path: `/api/v1/namespaces/default/pods/${name}` })).body;
-}
-
-async function readAll(prefix: string): Promise<PodJson[]> {
-  const { body } = await cluster.api.call({ method: 'GET', path: '/api/v1/namespaces/default/pods' });
-  return (body.items as PodJson[]).filter(({ metadata }) => metadata.name.startsWith(prefix));
-}
-
-async function remove(prefix: string): Promise<void> {
-  for (const { metadata } of await readAll(prefix)) {
-    const path = `/api/v1/namespaces/default/pods/${metadata.name}?gracePeriodSeconds=0`;
-    await cluster.api.call({ method: 'DELETE', path });
-  }
-}
-
-const isBound = async (prefix: string, count: number): Promise<boolean> =>
-  (await readAll(prefix)).filter(({ spec }) => spec.nodeName !== undefined).length === count;
-
-async function explained(name: string) {
-  const text = await getInside(cluster, `${EXTENDER}/v1/explain/default/${name}`);
-  return text === undefined ? undefined : JSON.parse(text);
-}
+afterAll(() => downCluster('scheduler-test'), 60_000);
 
 const part = { 'nvidia.com/gpu': '1', 'nvidia.com/gpu-mem': '8192', 'nvidia.com/gpu-cores': '20' };
 
@@ -202,8 +120,8 @@ describe('a real kube-scheduler with Kerf as its extender', () => {
     const whole = { 'nvidia.com/gpu': '1' };
     await create(pod('first', whole, { 'kerf.dev/device-uuid': 'GPU-7-3' }));
     expect(await until(() => isBound('first', 1), 20_000, 100)).toBe(true);
-    await restartIn(cluster, 'extender', 'SIGKILL');
-    expect(await until(isReady, 30_000, 100)).toBe(true);
+    await restartIn(cluster, EXTENDER_PROGRAM, 'SIGKILL');
+    expect(await until(() => isExtenderReady(cluster), 30_000, 100)).toBe(true);
     await create(pod('second', whole, { 'kerf.dev/device-uuid': 'GPU-7-3' }));
     expect(await until(async () => (await explained('second')) !== undefined, 10_000, 50)).toBe(true);
     const { nodes } = await explained('second');

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What people and probes ask the scheduler: health, metrics, explain, snapshot, decisions. GET only, and on localhost only:
-// they tell names of pods of all namespaces.
+// What people and probes ask the scheduler: health, metrics, explain, snapshot, decisions. GET only. The pages tell
+// names of pods of all namespaces: on localhost as they are, elsewhere behind the gate (caller-gate).
 import { type Request, type Response, Router } from 'express';
 
 /** What the door joins to this wall. */
 export interface SchedulerPages {
-  readonly isReady: () => boolean;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
   /** Plain data; null when no such pod is known. */
   readonly explain: (namespace: string, pod: string) => object | null;
@@ -14,19 +13,25 @@ export interface SchedulerPages {
   readonly decisions: (pod?: string) => readonly string[];
 }
 
-export function schedulerRoutes(pages: SchedulerPages): Router {
+export function probeRoutes(isReady: () => boolean): Router {
   const router = Router();
   router.get('/healthz', (_request: Request, response: Response) => {
     response.type('text/plain').send('ok\n');
   });
   router.get('/readyz', (_request: Request, response: Response) => {
-    const isReady = pages.isReady();
-    const text = isReady ? 'ok\n' : 'the watches have not seen the cluster yet\n';
+    const isReadyNow = isReady();
+    const text = isReadyNow ? 'ok\n' : 'the watches have not seen the cluster yet\n';
     response
-      .status(isReady ? 200 : 503)
+      .status(isReadyNow ? 200 : 503)
       .type('text/plain')
       .send(text);
   });
+  return router;
+}
+
+/** Paths as written, in their case: the gate has asked about the very same text. */
+export function pageRoutes(pages: SchedulerPages): Router {
+  const router = Router({ caseSensitive: true, strict: true });
   router.get('/metrics', async (_request: Request, response: Response) => {
     const { contentType, body } = await pages.metrics();
     response.setHeader('content-type', contentType);

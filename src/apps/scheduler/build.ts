@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Joins rooms 1 to 4 to the world. No decision is made here.
-import type { Router } from 'express';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from '../../adapters/clock.js';
 import { SchedulerRegistry } from '../../adapters/exposition/scheduler-registry.js';
 import { extenderRoutes } from '../../adapters/http/extender-routes.js';
-import { schedulerRoutes } from '../../adapters/http/scheduler-routes.js';
+import { pageRoutes, probeRoutes, type SchedulerPages } from '../../adapters/http/scheduler-routes.js';
 import { createApp, listen } from '../../adapters/http/server.js';
 import { createBinder, createPodReader } from '../../adapters/kubernetes/binder.js';
 import { createKubeClient, type KubeClient } from '../../adapters/kubernetes/client.js';
@@ -68,9 +67,10 @@ export async function buildScheduler(options: SchedulerOptions, log: Logger): Pr
   const verbs = extenderRoutes(
     joinExtender({ scene, bind, watches, vendors, clock, metrics: state.metrics, decisions, log }),
   );
-  const routers = [verbs, pagesOf({ ...state, scene, watches, decisions })];
+  const pages = pageRoutes(pagesOf({ ...state, scene, watches, decisions }));
+  const routers = [verbs, probeRoutes(watches.isReady), pages];
   const extender = await listen(createApp({ routers }), options.extenderListen);
-  const webhook = await startWebhook({ options, ledger: state.ledger, watches, vendors, log });
+  const webhook = await startWebhook({ options, ledger: state.ledger, watches, vendors, pages, clock, log });
   return {
     extenderPort: extender.port,
     webhookPort: webhook?.port ?? null,
@@ -94,9 +94,8 @@ interface PagesJoint {
   readonly decisions: DecisionLog;
 }
 
-function pagesOf({ ledger, pods, metrics, scene, watches, decisions }: PagesJoint): Router {
-  return schedulerRoutes({
-    isReady: watches.isReady,
+function pagesOf({ ledger, pods, metrics, scene, watches, decisions }: PagesJoint): SchedulerPages {
+  return {
     metrics: () => {
       watches.measure();
       return metrics.text();
@@ -108,7 +107,7 @@ function pagesOf({ ledger, pods, metrics, scene, watches, decisions }: PagesJoin
     },
     decisions: (pod) => decisions.all(pod).map(encodeDecision),
     snapshot: () => encodeSnapshot(scene, ledger.allHoldings()),
-  });
+  };
 }
 
 interface ReporterJoint {

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Router } from 'express';
 import type { Logger } from 'pino';
+import type { Clock } from '../../adapters/clock.js';
+import { behindGate } from '../../adapters/http/caller-gate.js';
 import { createApp, listen } from '../../adapters/http/server.js';
 import { tlsServer } from '../../adapters/http/tls.js';
 import { webhookRoutes } from '../../adapters/http/webhook.js';
+import { createKubeClient } from '../../adapters/kubernetes/client.js';
+import { loadCredentials } from '../../adapters/kubernetes/credentials.js';
+import { createCallerGate } from '../../adapters/kubernetes/reviews.js';
 import { admit } from '../../admission/admit.js';
 import type { PresentNodes } from '../../admission/present.js';
 import type { Device } from '../../core/device.js';
@@ -16,6 +22,9 @@ export interface WebhookJoint {
   readonly ledger: Ledger;
   readonly watches: Watches;
   readonly vendors: readonly Vendor[];
+  /** The scheduler's own, shown here to callers whom the API server lets. */
+  readonly pages: Router;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -27,13 +36,8 @@ export interface Webhook {
 const LOOK_FOR_NEW_CERTIFICATE_MS = 10_000;
 
 /** null where no certificate was given. */
-export async function startWebhook({
-  options,
-  ledger,
-  watches,
-  vendors,
-  log,
-}: WebhookJoint): Promise<Webhook | null> {
+export async function startWebhook(joint: WebhookJoint): Promise<Webhook | null> {
+  const { options, ledger, watches, vendors, log } = joint;
   const { tlsCert, tlsKey, schedulerName, devicesPerContainer } = options;
   if (tlsCert === undefined || tlsKey === undefined) return null;
   const present = (): PresentNodes => (watches.isReady() ? () => devicesPerNode(ledger) : null);
@@ -41,7 +45,8 @@ export async function startWebhook({
     admit: (pod) => admit(pod, { vendors, schedulerName, devicesPerContainer, present: present() }),
     onFault: (fault) => log.error({ err: fault }, 'admission failed'),
   });
-  const app = createApp({ routers: [routes] });
+  const callers = openToCallers(joint);
+  const app = createApp({ routers: [routes, callers.pages] });
   const { server, stop } = tlsServer(app, {
     certFile: tlsCert,
     keyFile: tlsKey,
@@ -52,11 +57,24 @@ export async function startWebhook({
   const listening = await listen(app, options.webhookListen, server);
   return {
     port: listening.port,
-    close: () => {
+    async close() {
       stop();
-      return listening.close();
+      await listening.close();
+      await callers.close();
     },
   };
+}
+
+/** The API server is asked about callers on connections of their own: a crowd of them holds up no bind. */
+function openToCallers({ options, pages, clock, log }: WebhookJoint) {
+  const client = createKubeClient({
+    credentials: loadCredentials(options.kubeconfig),
+    agent: 'kerf-scheduler-reviews',
+    connections: 2,
+  });
+  const onFault = (fault: unknown): void => log.warn({ err: fault }, 'a caller could not be judged');
+  const gate = createCallerGate({ client, clock });
+  return { pages: behindGate(pages, { gate, onFault }), close: () => client.close() };
 }
 
 function* devicesPerNode(ledger: Ledger): Iterable<readonly Device[]> {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { extenderRoutes, type ExtenderPorts } from '../../../../src/adapters/http/extender-routes.js';
-import { schedulerRoutes } from '../../../../src/adapters/http/scheduler-routes.js';
+import { pageRoutes, probeRoutes } from '../../../../src/adapters/http/scheduler-routes.js';
 import { createApp, type Listening, listen, parseAddress } from '../../../../src/adapters/http/server.js';
 import { score } from '../../../../src/core/units.js';
 
@@ -23,8 +23,7 @@ beforeEach(async () => {
     onAnswer: (verb, outcome) => answered.push(`${verb} ${outcome}`),
     onFault: (fault) => faults.push(fault),
   };
-  const pages = schedulerRoutes({
-    isReady: () => isReady,
+  const pages = pageRoutes({
     metrics: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'kerf_x 1\n' }),
     explain: (namespace, pod) => (pod === 'p' ? { pod: `${namespace}/${pod}` } : null),
     snapshot: () => ({ v: 1 }),
@@ -36,10 +35,13 @@ beforeEach(async () => {
     filter: (ask) => ports.filter(ask),
     bind: (ask) => ports.bind(ask),
   };
-  listening = await listen(createApp({ routers: [extenderRoutes(through), pages] }), {
-    host: '127.0.0.1',
-    port: 0,
-  });
+  listening = await listen(
+    createApp({ routers: [extenderRoutes(through), probeRoutes(() => isReady), pages] }),
+    {
+      host: '127.0.0.1',
+      port: 0,
+    },
+  );
 });
 
 afterEach(() => listening.close(0));
