@@ -56,9 +56,15 @@ export class Ledger implements Snapshot {
   private readonly bystanders = new Bystanders();
   private readonly ordinals = new Ordinals();
   private changes = 0;
+  private opened = 0;
 
   get revision(): number {
     return this.changes;
+  }
+
+  /** Grows with every change that may have made room: a pod that went, anything new about a node. */
+  get openings(): number {
+    return this.opened;
   }
 
   node(name: string): NodeView | undefined {
@@ -198,6 +204,7 @@ export class Ledger implements Snapshot {
     const record = name === undefined ? undefined : this.nodes.get(name);
     if (name === undefined || record === undefined) return;
     const holds = record.held.get(uid)?.holds ?? NO_HOLDS;
+    this.opened += 1;
     this.nodeOf.delete(uid);
     this.assumed.delete(uid);
     record.held.delete(uid);
@@ -222,6 +229,7 @@ export class Ledger implements Snapshot {
 
   /** What the node says of itself has changed. */
   private rebuild(record: NodeRecord): void {
+    this.opened += 1;
     const { ordinal, facts, held } = record;
     const revision = ++this.changes;
     const stamp = { revision, ordinal, beside: this.bystanders.on(facts?.name ?? '') };

@@ -36,19 +36,20 @@ const MOST_REMEMBERED = 10_000;
 
 /**
  * A moment may be too short on a busy machine. kube-scheduler asks again about a pod it was refused only when some
- * event woke the pod; if we have heard nothing since that no, the event may be one that we have yet to hear. Such a
+ * event woke the pod; if we have heard of no new room since that no, the event may be one that we have yet to hear
+ * (what we bound meanwhile is no news: binding wakes nobody, and a busy scheduler binds all the time). Such a
  * no is doubted once: answered as an error, the pod comes back after its backoff (1 to 10 s), where a refusal would
  * let it lie until the next event or for five minutes (kube-scheduler 1.36, podMaxInUnschedulablePodsDuration).
  */
 export class Doubts {
-  private readonly lastNo = new Map<string, { readonly revision: number; readonly isDoubted: boolean }>();
+  private readonly lastNo = new Map<string, { readonly openings: number; readonly isDoubted: boolean }>();
 
-  /** Of a pod (by UID) about to be refused on all nodes at `revision`: true when the no is to be doubted. */
-  doubt(uid: string, revision: number): boolean {
+  /** Of a pod (by UID) about to be refused on all nodes, with Ledger.openings: true when the no is to be doubted. */
+  doubt(uid: string, openings: number): boolean {
     const last = this.lastNo.get(uid);
-    const isDoubted = last !== undefined && last.revision === revision && !last.isDoubted;
+    const isDoubted = last !== undefined && last.openings === openings && !last.isDoubted;
     this.lastNo.delete(uid);
-    this.lastNo.set(uid, { revision, isDoubted });
+    this.lastNo.set(uid, { openings, isDoubted });
     for (const oldest of this.lastNo.keys()) {
       if (this.lastNo.size <= MOST_REMEMBERED) break;
       this.lastNo.delete(oldest);

@@ -65,7 +65,7 @@ export async function buildScheduler(options: SchedulerOptions, log: Logger): Pr
   const decisions = new DecisionLog();
   const scene = { snapshot: state.ledger, defaults };
   const verbs = extenderRoutes(
-    joinExtender({ scene, bind, watches, vendors, clock, metrics: state.metrics, decisions, log }),
+    joinExtender({ ...state, scene, bind, watches, vendors, clock, decisions, log }),
   );
   const pages = pageRoutes(pagesOf({ ...state, scene, watches, decisions }));
   const routers = [verbs, probeRoutes(watches.isReady), pages];

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../adapters/clock.js';
 import type { SchedulerRegistry } from '../../adapters/exposition/scheduler-registry.js';
 import type { ExtenderPorts } from '../../adapters/http/extender-routes.js';
+import type { Ledger } from '../../core/ledger.js';
 import type { BindAnswer } from '../../scheduling/bind.js';
 import { filter, type Filtered, type Scene, SHORT_LIST } from '../../scheduling/filter.js';
 import type { DecisionLog } from '../../scheduling/decision-log.js';
@@ -15,6 +16,7 @@ import type { Watches } from './watches.js';
 
 export interface ExtenderJoint {
   readonly scene: Scene;
+  readonly ledger: Pick<Ledger, 'openings'>;
   readonly bind: (ask: BindAsk) => Promise<BindAnswer>;
   readonly watches: Watches;
   readonly vendors: readonly Vendor[];
@@ -59,6 +61,7 @@ export function joinExtender(joint: ExtenderJoint): ExtenderPorts {
 
 function filterWith({
   scene,
+  ledger,
   vendors,
   clock,
   metrics,
@@ -77,8 +80,7 @@ function filterWith({
     let { answer, refusals } = filter(pod.request, nodeNames, scene);
     if (pod.request.ok && refusals.size > 0 && (await awaitNews(revision)))
       ({ answer, refusals } = filter(pod.request, nodeNames, scene));
-    if (pod.request.ok && refusals.size > 0 && doubts.doubt(pod.uid, scene.snapshot.revision))
-      return NOT_HEARD;
+    if (pod.request.ok && refusals.size > 0 && doubts.doubt(pod.uid, ledger.openings)) return NOT_HEARD;
     for (const { kind } of refusals.values()) metrics.count('refusals', { verb: 'filter', kind });
     decisions.record({
       ...{ at: clock.now(), verb: 'filter', pod: nameOf(pod), uid: pod.uid },

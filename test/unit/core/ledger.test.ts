@@ -82,6 +82,23 @@ describe('a ledger', () => {
     expect(held('GPU-0')).toEqual(NOTHING);
   });
 
+  it('counts what may have made room: who goes, and news of nodes; not who comes', () => {
+    const counted = (act: () => unknown): number => {
+      const before = ledger.openings;
+      act();
+      return ledger.openings - before;
+    };
+    const assume = (): void =>
+      ledger.assume(anAssumption(aRequest(), aPlacement({ main: [['GPU-0', 4096]] })));
+    expect(counted(assume)).toBe(0);
+    expect(counted(() => ledger.confirm(aSighting()))).toBe(0);
+    expect(counted(() => ledger.release('u1'))).toBe(1);
+    expect(counted(() => ledger.release('u1'))).toBe(0);
+    assume();
+    expect(counted(() => ledger.forget('u1'))).toBe(1);
+    expect(counted(() => ledger.setNode(someFacts({ cordoned: 'all' })))).toBe(1);
+  });
+
   it('gives a node a new revision when something changed, and only then', () => {
     ledger.confirm(aSighting());
     const { revision } = ledger;
