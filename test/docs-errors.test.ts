@@ -24,6 +24,7 @@ const EXAMPLES: readonly Refusal[] = [
       b: { kind: 'MemoryShort', free: mib(0), want: mib(50_000) },
     },
   },
+  { kind: 'NumaShort', want: 4, fit: { 0: 2, 1: 3 } },
   { kind: 'NoSlots', want: 1 },
   { kind: 'SlotsShort', have: 10, free: 0, want: 1 },
   { kind: 'InitOnlyInFlight', pod: '' },

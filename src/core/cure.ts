@@ -3,7 +3,7 @@
 // in each other's way, or slots ran out before any device was looked at, the emptied node is asked.
 import { NO_HOLD } from './hold.js';
 import type { NodeView, VendorView } from './node.js';
-import { place } from './place.js';
+import { canPlace } from './place.js';
 import type { PreparedPod } from './prepared.js';
 import type { Curable, NodeRefusal } from './refusal.js';
 import { curableOf } from './refusals.js';
@@ -13,7 +13,7 @@ export function curableOn(refusal: NodeRefusal, pod: PreparedPod, node: NodeView
   if (told === 'never' || node === undefined) return told;
   // One container on one vendor's devices: the table has looked at each device as if it were emptied.
   if (pod.only !== null && refusal.kind === 'NoDeviceFits') return told;
-  return place(pod.request, emptied(node), pod.rules).ok ? told : 'never';
+  return canPlace(pod, emptied(node)) ? told : 'never';
 }
 
 /** What evicting everybody would leave. */

@@ -14,18 +14,23 @@ import { type MiB, type MilliCores, restCores, restMiB } from './units.js';
 export interface Wish {
   readonly slice: SliceRequest;
   readonly choice: DeviceChoice;
+  /** any where it is not said. */
+  readonly company?: Company;
 }
+
+/** Who may be on a device beside a slice. own: containers of its pod. none: not even those. */
+export type Company = 'any' | 'own' | 'none';
 
 export function fit(state: DeviceState, wish: Wish): Result<Slice, DeviceRefusal> {
   const kind = misfit(state, state.hold, wish);
-  return kind === null ? ok(sliceOn(state.device, wish.slice)) : err(describeMisfit(kind, state, wish));
+  return kind === null ? ok(sliceOn(state.device, wish)) : err(describeMisfit(kind, state, wish));
 }
 
 /** The slice a device would give: a share becomes MiB here, rounded up, and all is rounded up to a cut. */
-export function sliceOn(device: Device, slice: SliceRequest): Slice {
+export function sliceOn(device: Device, { slice, company = 'any' }: Omit<Wish, 'choice'>): Slice {
   const { memory, cores } = asCut(device, slice) ?? slice;
   const isHigh = slice.priority === 'high';
-  return { deviceId: device.id, memory: memoryOn(device, memory), cores, isHigh, isAlone: false };
+  return { deviceId: device.id, memory: memoryOn(device, memory), cores, isHigh, isAlone: company !== 'any' };
 }
 
 /**
@@ -38,7 +43,10 @@ export function misfit(state: DeviceState, hold: Hold, wish: Wish): DeviceRefusa
     unfitness(state, wish.choice) ?? smallness(device, memoryOn(device, wish.slice.memory), wish.slice);
   if (unfit !== null) return unfit;
   const slice = asCut(device, wish.slice);
-  return slice === null ? 'NoCut' : crowding({ device, hold, memory: memoryOn(device, slice.memory), slice });
+  if (slice === null) return 'NoCut';
+  if (isCompanyRefused(state, hold, wish.company))
+    return state.hold.isExclusive ? 'HeldExclusively' : 'NotEmpty';
+  return crowding({ device, hold, memory: memoryOn(device, slice.memory), slice });
 }
 
 function unfitness({ device, isCordoned }: DeviceState, choice: DeviceChoice): DeviceRefusal['kind'] | null {
@@ -52,6 +60,12 @@ function unfitness({ device, isCordoned }: DeviceState, choice: DeviceChoice): D
 function smallness(device: Device, memory: MiB, slice: SliceRequest): DeviceRefusal['kind'] | null {
   if (memory > device.memory) return 'TooSmall';
   return slice.cores > device.cores ? 'TooWeak' : null;
+}
+
+/** `hold` is that of others and of the pod's own containers. */
+function isCompanyRefused(state: DeviceState, hold: Hold, company: Company = 'any'): boolean {
+  if (company === 'any') return false;
+  return company === 'own' ? state.hold.slices > 0 : hold.slices > 0;
 }
 
 interface Crowd {

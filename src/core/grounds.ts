@@ -3,9 +3,9 @@
 // devices have it, and what there is of the one that comes closest. Sentences are made of nothing else.
 import { Misfits } from './misfits.js';
 import type { NodeView } from './node.js';
-import { refuseNode } from './place.js';
 import type { PreparedPod } from './prepared.js';
 import type { NodeRefusal } from './refusal.js';
+import { refuseNode } from './refuse.js';
 
 export interface NodeGrounds {
   readonly text: string;

@@ -55,7 +55,10 @@ export interface VendorView {
   readonly slotsUsed: number;
   /** Why the inventory cannot be read; null when it can. */
   readonly unreadable: string | null;
+  /** As the inventory tells them; null where it does not. */
   readonly links: LinkMatrix | null;
+  /** The links, or what the NUMA nodes tell of them. */
+  readonly pairs: LinkMatrix;
 }
 
 export interface NodeView {

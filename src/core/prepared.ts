@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// All that filter asks of every node and that can be worked out once per pod.
+// All that is asked of every node and that can be worked out once per pod.
 import { type Ask, asksOf } from './asks.js';
-import type { Wish } from './fit.js';
-import { hasChoiceOfOrder, largestFirst } from './order.js';
+import { chainOf, tightly } from './chain.js';
+import type { Company, Wish } from './fit.js';
+import { asWritten, hasChoiceOfOrder, largestFirst } from './order.js';
 import { isInitOnly } from './phases.js';
-import { devicePolicyOf, nodePolicyOf, type PlacingRules, type Policy } from './policies.js';
-import type { PodRequest } from './request.js';
+import type { PlacingRules } from './policies.js';
+import type { DevicePolicy, NodePolicy, PodRequest, SliceRequest } from './request.js';
 import { Trial } from './trial.js';
 
 export interface PreparedPod {
@@ -16,26 +17,62 @@ export interface PreparedPod {
   /** The one wish of a pod of one asking container and one vendor, which is nearly every pod; else null. */
   readonly only: Wish | null;
   readonly isInitOnly: boolean;
-  /** The containers as written, and where there is a choice the largest first: as place tries them. */
+  /** The containers as written, and where there is a choice the largest first and tightly. */
   readonly trials: readonly Trial[];
-  readonly asks: readonly Ask[];
-  readonly nodePolicy: Policy;
+  readonly nodePolicy: NodePolicy;
+  /** What it asks of each vendor. */
+  readonly asks: readonly PreparedAsk[];
+}
+
+export interface PreparedAsk {
+  readonly ask: Ask;
+  /** Container by container. */
+  readonly wishes: readonly Wish[];
+  /** The one of most devices. */
+  readonly widest: Wish;
 }
 
 export function preparePod(request: PodRequest, rules: PlacingRules): PreparedPod {
-  const slices = request.containers.flatMap((container) => container.slices);
-  const [slice] = slices;
-  const only = slices.length === 1 && slice !== undefined ? { slice, choice: request.choice } : null;
+  const chain = chainOf(devicePolicyOf(request, rules));
+  const wishes = wishesOf(request, chain.company);
+  const flat = wishes.flat();
+  const [wish] = flat;
+  const isOneNuma = request.numa === 'required';
+  const isPlain = flat.length === 1 && wish !== undefined && !(isOneNuma && wish.slice.count > 1);
+  const containers = request.containers.map(({ kind }, at) => ({ kind, wishes: wishes[at] ?? [] }));
+  const { packing } = rules;
+  const first = new Trial(containers, asWritten(request), { chain, packing, isOneNuma });
+  const tight = { chain: tightly(chain), packing, isOneNuma };
   return {
     request,
     rules,
     key: keyOf(request, rules),
-    only,
+    only: isPlain ? wish : null,
     isInitOnly: isInitOnly(request),
-    trials: trialsOf(request, rules),
-    asks: asksOf(request),
-    nodePolicy: nodePolicyOf(request.nodePolicy ?? rules.nodePolicy),
+    trials: hasChoiceOfOrder(request)
+      ? [first, new Trial(containers, largestFirst(request), tight)]
+      : [first],
+    nodePolicy: request.nodePolicy ?? rules.nodePolicy,
+    asks: preparedAsks(request, flat),
   };
+}
+
+/** What the pod says of itself, else the rules; who would like one NUMA node likes it first. */
+export function devicePolicyOf({ devicePolicy, numa }: PodRequest, rules: PlacingRules): DevicePolicy {
+  const policy = devicePolicy ?? rules.devicePolicy;
+  return numa === 'preferred' ? ['numa', ...policy] : policy;
+}
+
+/** Per container, one per vendor. */
+export function wishesOf({ containers, choice }: PodRequest, company: Company): readonly (readonly Wish[])[] {
+  return containers.map(({ slices }) => slices.map((slice) => ({ slice, choice, company })));
+}
+
+function preparedAsks(request: PodRequest, all: readonly Wish[]): readonly PreparedAsk[] {
+  return asksOf(request).map((ask) => {
+    const wishes = all.filter(({ slice }) => slice.vendor === ask.vendor);
+    return { ask, wishes, widest: wishes.reduce((a, b) => (b.slice.count > a.slice.count ? b : a)) };
+  });
 }
 
 /** Names of containers do not matter, nor do those that ask for nothing. */
@@ -45,26 +82,13 @@ function keyOf(
 ): string {
   const rows = containers
     .filter(({ slices }) => slices.length > 0)
-    .map(({ kind, slices }) => [
-      kind,
-      slices.map(({ vendor, count, memory, cores, isExclusive, priority }) => {
-        const amount =
-          memory.kind === 'fixed' ? memory.memory : memory.kind === 'share' ? memory.permille : 0;
-        return [vendor, count, memory.kind, amount, cores, isExclusive, priority];
-      }),
-    ]);
+    .map(({ kind, slices }) => [kind, slices.map(sliceKey)]);
   const { allowModels, denyModels, allowIds, denyIds } = choice;
   const policies = [nodePolicy ?? rules.nodePolicy, devicePolicy ?? rules.devicePolicy, numa];
   return JSON.stringify([rows, allowModels, denyModels, allowIds, denyIds, ...policies]);
 }
 
-function trialsOf(request: PodRequest, rules: PlacingRules): readonly Trial[] {
-  const all = request.containers.map(({ kind, slices }) => ({
-    kind,
-    wishes: slices.map((slice) => ({ slice, choice: request.choice })),
-  }));
-  const first = new Trial(all, devicePolicyOf(request.devicePolicy ?? rules.devicePolicy));
-  if (!hasChoiceOfOrder(request)) return [first];
-  const sorted = largestFirst(request).map((index) => all[index] as (typeof all)[number]);
-  return [first, new Trial(sorted, devicePolicyOf(['binpack']))];
+function sliceKey({ vendor, count, memory, cores, isExclusive, priority }: SliceRequest): readonly unknown[] {
+  const amount = memory.kind === 'fixed' ? memory.memory : memory.kind === 'share' ? memory.permille : 0;
+  return [vendor, count, memory.kind, amount, cores, isExclusive, priority];
 }

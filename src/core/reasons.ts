@@ -4,7 +4,7 @@
 import { curableOn } from './cure.js';
 import { Grounds } from './grounds.js';
 import type { NodeView } from './node.js';
-import { place } from './place.js';
+import { placeOn } from './place.js';
 import type { PreparedPod } from './prepared.js';
 import type { Curable, NodeRefusal } from './refusal.js';
 import { curableOf, textOf } from './refusals.js';
@@ -50,7 +50,7 @@ export class Reasons {
 
   private workOut(node: NodeView): Reason {
     const { pod } = this;
-    const answer = place(pod.request, node, pod.rules);
+    const answer = placeOn(pod, node);
     if (answer.ok) throw new Error(`bug: node ${node.name} was refused and yet takes the pod`);
     return { ...reasonOf(answer.error), curable: curableOn(answer.error, pod, node) };
   }

@@ -32,6 +32,12 @@ export type NodeRefusal =
       readonly fit: number;
       readonly devices: Readonly<Record<string, DeviceRefusal>>;
     }
+  | {
+      readonly kind: 'NumaShort';
+      readonly want: number;
+      /** NUMA node → devices that fit there; those that do not tell theirs are not counted. */
+      readonly fit: Readonly<Record<string, number>>;
+    }
   | { readonly kind: 'NoSlots'; readonly want: number }
   | { readonly kind: 'SlotsShort'; readonly have: number; readonly free: number; readonly want: number }
   | { readonly kind: 'InitOnlyInFlight'; readonly pod: string }

@@ -35,7 +35,7 @@ export const DEVICE_REFUSALS: Rows<DeviceRefusal> = {
   },
   SlicesShort: { curable: HELP, text: (r) => `all ${r.splits} slices taken` },
   HeldExclusively: { curable: HELP, text: () => 'held whole by another pod' },
-  NotEmpty: { curable: HELP, text: () => 'shared by others, and a whole device is wanted' },
+  NotEmpty: { curable: HELP, text: () => 'in use by others, and a device alone is wanted' },
 };
 
 export const NODE_REFUSALS: Rows<NodeRefusal> = {
@@ -48,6 +48,11 @@ export const NODE_REFUSALS: Rows<NodeRefusal> = {
   },
   TooFewDevices: { curable: 'never', text: (r) => `too few devices: ${r.want} wanted, ${r.have} present` },
   NoDeviceFits: { curable: curableByDevices, text: textByDevices },
+  NumaShort: {
+    curable: HELP,
+    text: (r) =>
+      `too few devices on one NUMA node: ${r.want} wanted, at most ${Math.max(0, ...Object.values(r.fit))} fit`,
+  },
   NoSlots: { curable: 'never', text: () => 'no device slots offered: is the device plugin running?' },
   SlotsShort: {
     curable: (r) => (r.have >= r.want ? HELP : 'never'),

@@ -1,28 +1,57 @@
 // SPDX-License-Identifier: Apache-2.0
-// How much a policy likes a node with the pod on it.
-import type { Ask } from './asks.js';
-import type { NodeView, Totals } from './node.js';
-import type { PreparedPod } from './prepared.js';
+// How much a pod's node policy likes a node with the pod on it.
+import type { NodeView } from './node.js';
+import { NODE_POLICIES } from './policies.js';
+import type { PreparedAsk, PreparedPod } from './prepared.js';
+import type { NodePolicyName, WeightedName } from './request.js';
+import type { NodeSight } from './sight.js';
 
-/** 0..10, not rounded (units.score rounds it for the wire). Of several vendors the mean. */
-export function likeNode({ asks, nodePolicy }: PreparedPod, node: NodeView): number {
-  let sum = 0;
-  for (const ask of asks) {
-    const view = node.vendors.get(ask.vendor);
-    if (view !== undefined) sum += nodePolicy.like(fillOf(view.totals, ask, view.devices.length));
+type Sight = { -readonly [K in keyof NodeSight]: NodeSight[K] };
+
+const sight = {} as Sight;
+const STEPS = 1023;
+
+/**
+ * 0..10, not rounded (units.score rounds it for the wire). The first step that tells two nodes apart decides: every
+ * step but the last counts in 1023rds, and one of these weighs more than all that the steps after it can say.
+ */
+export function likeNode(pod: PreparedPod, node: NodeView): number {
+  const { nodePolicy } = pod;
+  let like = 0;
+  for (let at = nodePolicy.length - 1; at >= 0; at--) {
+    const own = likeOfStep(pod, node, nodePolicy[at] ?? []);
+    like = at === nodePolicy.length - 1 ? own : (Math.round(own * STEPS) + 0.999 * like) / (STEPS + 1);
   }
-  return asks.length === 0 ? 0 : (10 * sum) / asks.length;
+  return 10 * like;
 }
 
-/** How full the vendor's devices would be: the mean of memory, compute and slices, 0..1. */
-function fillOf(totals: Totals, ask: Ask, devices: number): number {
-  const memory = ask.memory + (devices === 0 ? 0 : (ask.devices * totals.memory) / devices);
-  return (
-    (share(totals.heldMemory + memory, totals.memory) +
-      share(totals.heldCores + ask.cores, totals.cores) +
-      share(totals.heldSlices + ask.slices, totals.splits)) /
-    3
-  );
+/** The weighted mean, 0..1. */
+function likeOfStep(pod: PreparedPod, node: NodeView, step: readonly WeightedName[]): number {
+  let sum = 0;
+  let weights = 0;
+  for (let at = 0; at < step.length; at++) {
+    const { name, weight } = step[at] as WeightedName;
+    sum += weight * likeOfName(pod, node, name);
+    weights += weight;
+  }
+  return weights === 0 ? 0 : sum / weights;
 }
 
-const share = (held: number, all: number): number => (all === 0 ? 1 : Math.min(1, held / all));
+/** Of several vendors the mean. */
+function likeOfName({ asks, rules }: PreparedPod, node: NodeView, name: NodePolicyName): number {
+  const { like } = NODE_POLICIES[name];
+  let sum = 0;
+  for (let at = 0; at < asks.length; at++) {
+    const { ask, wishes, widest } = asks[at] as PreparedAsk;
+    const view = node.vendors.get(ask.vendor);
+    if (view === undefined) continue;
+    sight.node = node;
+    sight.view = view;
+    sight.ask = ask;
+    sight.wishes = wishes;
+    sight.widest = widest;
+    sight.packing = rules.packing;
+    sum += like(sight);
+  }
+  return asks.length === 0 ? 0 : sum / asks.length;
+}

@@ -1,176 +1,253 @@
 // SPDX-License-Identifier: Apache-2.0
-// place without its answer, for thousands of nodes: would the pod fit?
-// The same choices as core/place makes (a property test holds them together), on rows that are kept from node
-// to node, so that nothing is allocated per node.
-import type { Device, Hold } from './device.js';
+// The one search: which devices of a node would each container of a pod get? place reads the answer off, canPlace only
+// whether there is one. Rows are kept from node to node, so that nothing is allocated per node.
+import { type Chain, ChainOfCount } from './chain.js';
+import { Chooser } from './choose.js';
 import { asCut, memoryOn } from './cut.js';
+import type { Device, Hold } from './device.js';
 import { misfit, type Wish } from './fit.js';
 import type { Misfits } from './misfits.js';
-import { NO_HOLD } from './hold.js';
 import type { DeviceState, NodeView } from './node.js';
-import type { Policy } from './policies.js';
-import { type Tally, add, copy, raise, tally } from './tally.js';
+import type { Packing } from './packing/packing.js';
 import type { ContainerKind } from './request.js';
-import { type MiB, type MilliCores, WHOLE_DEVICE } from './units.js';
+import type { DeviceSight } from './sight.js';
+import { add, copy, tally } from './tally.js';
+import { besideOf, book, clear, emptyRow, takeSlice, type TrialRow } from './trial-row.js';
 
 export interface TrialContainer {
   readonly kind: ContainerKind;
   readonly wishes: readonly Wish[];
 }
 
-/** What the pod under trial has of one device so far. */
-interface Row {
-  readonly own: Tally;
-  readonly sidecars: Tally;
-  readonly running: Tally;
-  readonly peak: Tally;
-  like: number;
-  isFitting: boolean;
+export interface TrialRules {
+  readonly chain: Chain;
+  readonly packing: Packing;
+  /** All devices of a container and vendor from one NUMA node. */
+  readonly isOneNuma: boolean;
 }
 
+export interface TrialTask {
+  readonly container: number;
+  readonly kind: ContainerKind;
+  readonly wish: Wish;
+  readonly chain: ChainOfCount;
+  readonly isOneNuma: boolean;
+  readonly isLastOfContainer: boolean;
+  /** Places of the devices chosen. */
+  readonly picked: number[];
+}
+
+type Sight = { -readonly [K in keyof DeviceSight]: DeviceSight[K] };
+
+const NO_DEVICES: readonly DeviceState[] = [];
+
 export class Trial {
-  private readonly rows: Row[] = [];
+  /** In order of serving. */
+  readonly tasks: readonly TrialTask[];
+  /** The task that found no devices; null while none has failed. */
+  failed: TrialTask | null = null;
+  private readonly rows: TrialRow[] = [];
   private readonly seen = tally();
+  private readonly chooser = new Chooser();
+  private readonly candidates: number[] = [];
+  private readonly sight: Sight;
   private node: NodeView | null = null;
-  /** The container and the wish that could not be served. */
-  private stop: { readonly kind: ContainerKind; readonly wish: Wish } | null = null;
+  private devices = NO_DEVICES;
+  /** Where the vendor's rows begin. */
+  private base = 0;
 
-  constructor(
-    private readonly containers: readonly TrialContainer[],
-    private readonly policy: Policy,
-  ) {}
+  /** `order`: indexes of containers. */
+  constructor(containers: readonly TrialContainer[], order: readonly number[], rules: TrialRules) {
+    this.tasks = order.flatMap((container) => {
+      const { kind, wishes } = containers[container] as TrialContainer;
+      return wishes.map((wish, at) => ({
+        ...{ container, kind, wish, picked: [] },
+        chain: new ChainOfCount(rules.chain, wish.slice.count),
+        isOneNuma: rules.isOneNuma && wish.slice.count > 1,
+        isLastOfContainer: at === wishes.length - 1,
+      }));
+    });
+    this.sight = { packing: rules.packing, hold: this.seen } as Sight;
+  }
 
+  /** True where every container finds its devices; which the last one gets does not matter then. */
   fits(node: NodeView): boolean {
-    this.node = node;
-    this.stop = null;
-    this.reset();
-    for (const container of this.containers) if (!this.serve(container)) return false;
-    return true;
+    return this.run(node, this.tasks.length - 1);
+  }
+
+  /** The same, and `tasks` say which. */
+  serve(node: NodeView): boolean {
+    return this.run(node, this.tasks.length);
   }
 
   /** Tells what stops the pod on this node, device by device. Devices wanted; null where nothing does. */
   tellStop(node: NodeView, misfits: Misfits): number | null {
-    if (this.fits(node) || this.stop === null) return null;
-    const { kind, wish } = this.stop;
-    const devices = this.devicesOf(wish);
-    const base = this.baseOf(wish);
-    for (let at = 0; at < devices.length; at++) {
-      const state = devices[at] as DeviceState;
-      misfits.see(state, this.holdBeside(state, this.rows[base + at] as Row, kind), wish);
-    }
+    if (this.fits(node) || this.failed === null) return null;
+    const { wish } = this.failed;
+    for (let at = 0; at < this.devices.length; at++)
+      misfits.see(this.devices[at] as DeviceState, this.metOn(at), wish);
     return wish.slice.count;
   }
 
-  private reset(): void {
+  /** What the failed task would have met on device `at` of its vendor. */
+  metOn(at: number): Hold {
+    return this.holdBeside(at, this.failed?.kind ?? 'app');
+  }
+
+  isFitting(at: number): boolean {
+    return this.rowAt(at).isFitting;
+  }
+
+  private run(node: NodeView, chosen: number): boolean {
+    this.node = node;
+    this.failed = null;
+    this.reset(node);
+    for (let at = 0; at < this.tasks.length; at++) {
+      const task = this.tasks[at] as TrialTask;
+      if (!this.look(task)) {
+        this.failed = task;
+        return false;
+      }
+      if (at >= chosen) continue;
+      this.choose(task);
+      if (task.isLastOfContainer) for (const row of this.rows) book(row, task.kind);
+    }
+    return true;
+  }
+
+  private reset(node: NodeView): void {
     let all = 0;
-    for (const { devices } of this.node?.vendors.values() ?? []) all += devices.length;
+    for (const { devices } of node.vendors.values()) all += devices.length;
     while (this.rows.length < all) this.rows.push(emptyRow());
-    for (let at = 0; at < all; at++) {
-      const row = this.rows[at] as Row;
-      copy(row.own, NO_HOLD);
-      copy(row.sidecars, NO_HOLD);
-      copy(row.running, NO_HOLD);
-      copy(row.peak, NO_HOLD);
-    }
+    for (let at = 0; at < all; at++) clear(this.rows[at] as TrialRow);
   }
 
-  private serve(container: TrialContainer): boolean {
-    const { kind, wishes } = container;
-    for (const wish of wishes) {
-      if (this.choose(kind, wish)) continue;
-      this.stop = { kind, wish };
-      return false;
-    }
-    if (wishes.length > 0) for (const row of this.rows) if (row.own.slices > 0) book(row, kind);
-    return true;
-  }
-
-  private choose(kind: ContainerKind, wish: Wish): boolean {
-    const devices = this.devicesOf(wish);
-    const base = this.baseOf(wish);
+  /** Which devices fit, and are they enough? */
+  private look(task: TrialTask): boolean {
+    this.turnTo(task);
     let fitting = 0;
-    for (let at = 0; at < devices.length; at++) {
-      const state = devices[at] as DeviceState;
-      const row = this.rows[base + at] as Row;
-      row.isFitting = misfit(state, this.holdBeside(state, row, kind), wish) === null;
-      if (!row.isFitting) continue;
-      fitting += 1;
-      row.like = this.likeOf(state, row, wish);
+    for (let at = 0; at < this.devices.length; at++) {
+      const row = this.rowAt(at);
+      const state = this.devices[at] as DeviceState;
+      row.isFitting = misfit(state, this.holdBeside(at, task.kind), task.wish) === null;
+      if (row.isFitting) fitting += 1;
     }
-    if (fitting < wish.slice.count) return false;
-    for (let left = wish.slice.count; left > 0; left--) this.take(devices, base, wish);
-    return true;
+    if (fitting < task.wish.slice.count) return false;
+    return !task.isOneNuma || this.hasNuma(task.wish.slice.count);
   }
 
-  /** The best liked; of equals the first, as place sorts them. */
-  private take(devices: readonly DeviceState[], base: number, { slice }: Wish): void {
-    let best = -1;
-    for (let at = 0; at < devices.length; at++) {
-      const row = this.rows[base + at] as Row;
-      if (row.isFitting && (best < 0 || row.like > (this.rows[base + best] as Row).like)) best = at;
+  private turnTo({ wish }: TrialTask): void {
+    this.base = 0;
+    this.devices = NO_DEVICES;
+    for (const [vendor, view] of this.node?.vendors ?? []) {
+      if (vendor !== wish.slice.vendor) {
+        this.base += view.devices.length;
+        continue;
+      }
+      this.devices = view.devices;
+      this.sight.view = view;
+      return;
     }
-    const { device } = devices[best] as DeviceState;
-    const row = this.rows[base + best] as Row;
-    row.isFitting = false;
-    const cut = asCut(device, slice) ?? slice;
-    const memory = memoryOn(device, cut.memory);
-    row.own.memory = (row.own.memory + memory) as MiB;
-    row.own.cores = (row.own.cores + cut.cores) as MilliCores;
-    row.own.slices += 1;
-    row.own.isExclusive ||= cut.cores >= WHOLE_DEVICE || memory >= device.memory;
   }
 
-  private holdBeside(state: DeviceState, row: Row, kind: ContainerKind): Hold {
-    copy(this.seen, state.hold);
-    return add(this.seen, kind === 'init' ? row.sidecars : row.running);
+  private hasNuma(count: number): boolean {
+    for (let at = 0; at < this.devices.length; at++) if (this.fittingWith(at) >= count) return true;
+    return false;
   }
 
-  private likeOf(state: DeviceState, row: Row, { slice }: Wish): number {
-    copy(this.seen, state.hold);
-    const hold = add(this.seen, row.peak);
-    return this.policy.like(fillWith(state.device, hold, slice));
+  /** Devices that fit on the NUMA node of this one; 0 where it does not tell. */
+  private fittingWith(at: number): number {
+    const numa = this.numaOf(at);
+    if (numa === null) return 0;
+    let fitting = 0;
+    for (let i = 0; i < this.devices.length; i++)
+      if (this.isFitting(i) && this.numaOf(i) === numa) fitting += 1;
+    return fitting;
   }
 
-  private devicesOf({ slice }: Wish): readonly DeviceState[] {
-    return this.node?.vendors.get(slice.vendor)?.devices ?? NO_DEVICES;
-  }
-
-  /** Where the vendor's rows begin. */
-  private baseOf({ slice }: Wish): number {
-    let base = 0;
-    for (const [vendor, { devices }] of this.node?.vendors ?? []) {
-      if (vendor === slice.vendor) return base;
-      base += devices.length;
+  private choose(task: TrialTask): void {
+    if (task.isOneNuma) this.chooseOnOneNuma(task);
+    else this.chooseAmong(task, null);
+    for (let i = 0; i < task.wish.slice.count; i++) {
+      const at = task.picked[i] as number;
+      takeSlice(this.rowAt(at), this.deviceAt(at), task.wish.slice);
     }
-    return base;
   }
-}
 
-/** How full the device would be with one slice more: the mean of memory, compute and slices. */
-export function fillWith(device: Device, hold: Hold, slice: Wish['slice']): number {
-  const cut = asCut(device, slice) ?? slice;
-  return (
-    (share(hold.memory + memoryOn(device, cut.memory), device.memory) +
-      share(hold.cores + cut.cores, device.cores) +
-      share(hold.slices + 1, device.splits)) /
-    3
-  );
-}
-
-const share = (held: number, all: number): number => (all === 0 ? 1 : held / all);
-const NO_DEVICES: readonly DeviceState[] = [];
-
-function emptyRow(): Row {
-  const tallies = { own: tally(), sidecars: tally(), running: tally(), peak: tally() };
-  return { ...tallies, like: 0, isFitting: false };
-}
-
-function book(row: Row, kind: ContainerKind): void {
-  if (kind === 'init') {
-    raise(row.peak, add(row.own, row.sidecars));
-  } else {
-    if (kind === 'sidecar') add(row.sidecars, row.own);
-    raise(row.peak, add(row.running, row.own));
+  /** Each NUMA node that has enough is tried; of equals the first. */
+  private chooseOnOneNuma(task: TrialTask): void {
+    let best = -Infinity;
+    let winner = -1;
+    for (let at = 0; at < this.devices.length; at++) {
+      const numa = this.numaOf(at);
+      if (this.isNumaBefore(at) || this.fittingWith(at) < task.wish.slice.count) continue;
+      const sum = this.chooseAmong(task, numa);
+      if (sum <= best) continue;
+      best = sum;
+      winner = at;
+    }
+    this.chooseAmong(task, this.numaOf(winner));
   }
-  copy(row.own, NO_HOLD);
+
+  private isNumaBefore(at: number): boolean {
+    for (let i = 0; i < at; i++) if (this.numaOf(i) === this.numaOf(at)) return true;
+    return false;
+  }
+
+  /** `numa` null: any. Answers how much what it picks is liked. */
+  private chooseAmong(task: TrialTask, numa: number | null): number {
+    const { chooser, candidates } = this;
+    const { count } = task.wish.slice;
+    let size = 0;
+    for (let at = 0; at < this.devices.length; at++)
+      if (this.isFitting(at) && (numa === null || this.numaOf(at) === numa)) candidates[size++] = at;
+    chooser.begin(size);
+    for (let i = 0; i < size; i++) chooser.like(i, this.likeOf(candidates[i] as number, task));
+    if (task.chain.hasPairs) this.likePairs(task, size);
+    const sum = task.chain.hasPairs ? chooser.chooseSet(count) : chooser.chooseEach(count);
+    for (let i = 0; i < count; i++) task.picked[i] = candidates[chooser.picked[i] as number] as number;
+    return sum;
+  }
+
+  private likePairs({ chain }: TrialTask, size: number): void {
+    const { chooser, candidates, sight } = this;
+    for (let a = 1; a < size; a++)
+      for (let b = 0; b < a; b++) {
+        const like = chain.ofPair(sight.view, candidates[a] as number, candidates[b] as number);
+        chooser.likePair(a, b, like);
+      }
+  }
+
+  /** Liked by all that this pod will ever hold there: what its init container paid for is there anyway. */
+  private likeOf(at: number, { wish, chain }: TrialTask): number {
+    const { hold, device } = this.devices[at] as DeviceState;
+    copy(this.seen, hold);
+    add(this.seen, this.rowAt(at).peak);
+    const cut = asCut(device, wish.slice) ?? wish.slice;
+    const { sight } = this;
+    sight.node = this.node as NodeView;
+    sight.at = at;
+    sight.device = device;
+    sight.wish = wish;
+    sight.memory = memoryOn(device, cut.memory);
+    sight.cores = cut.cores;
+    return chain.ofOne(sight);
+  }
+
+  private holdBeside(at: number, kind: ContainerKind): Hold {
+    copy(this.seen, (this.devices[at] as DeviceState).hold);
+    return add(this.seen, besideOf(this.rowAt(at), kind));
+  }
+
+  private rowAt(at: number): TrialRow {
+    return this.rows[this.base + at] as TrialRow;
+  }
+
+  private deviceAt(at: number): Device {
+    return (this.devices[at] as DeviceState).device;
+  }
+
+  private numaOf(at: number): number | null {
+    return this.deviceAt(at).numa;
+  }
 }

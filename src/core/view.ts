@@ -9,6 +9,7 @@ import type { Holding } from './holding.js';
 import type { DeviceState, NodeFacts, NodeView, Totals, VendorView } from './node.js';
 import { kindOf } from './node-kind.js';
 import { isSame } from './same.js';
+import { type LinkMatrix, numaLinks } from './topology.js';
 
 /** A holding with what it holds of this node's devices, worked out. */
 export interface WeighedHolding {
@@ -52,7 +53,7 @@ export function viewOf(
       slots: facts.slots.get(vendor) ?? 0,
       slotsUsed: sum.slots.get(vendor) ?? 0,
       unreadable: facts.unreadable.get(vendor) ?? null,
-      links: facts.links.get(vendor) ?? null,
+      ...linksOf(facts.links.get(vendor), devices),
     });
   }
   return {
@@ -105,6 +106,15 @@ function statesAfter(
     changed[at] = { ...state, hold };
   }
   return changed ?? states;
+}
+
+/** A matrix of another size than there are devices tells nothing of them. */
+function linksOf(
+  told: LinkMatrix | undefined,
+  states: readonly DeviceState[],
+): Pick<VendorView, 'links' | 'pairs'> {
+  const links = told?.size === states.length ? told : null;
+  return { links, pairs: links ?? numaLinks(states.map(({ device }) => device)) };
 }
 
 interface Sum {

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// How much `topology` likes a node: by the set it would give, or by what one device would break.
+import type { DeviceState } from './node.js';
+import { misfit } from './fit.js';
+import type { NodeSight } from './sight.js';
+import { bestMean, linkAt, meanLink, squash } from './topology.js';
+
+let free = new Uint8Array(32);
+
+/** Of a node that has room for the pod. Allocates nothing once `free` is large enough. */
+export function likeOfLinks(sight: NodeSight): number {
+  const { devices, pairs } = sight.view;
+  if (devices.length > free.length) free = new Uint8Array(2 * devices.length);
+  for (let at = 0; at < devices.length; at++) free[at] = isFree(devices[at] as DeviceState, sight) ? 1 : 0;
+  const { count } = sight.widest.slice;
+  return count > 1 ? squash(bestMean(pairs, free, count)) : likeOfOne(sight);
+}
+
+const isFree = (state: DeviceState, { widest }: NodeSight): boolean =>
+  misfit(state, state.hold, widest) === null;
+
+/**
+ * Of the device that would be given, the worst connected: its own links, and those to untouched devices that it would
+ * break; a device in use breaks none. The fewer of both, the better.
+ */
+function likeOfOne({ view: { devices, pairs } }: NodeSight): number {
+  let worst = -1;
+  for (let at = 0; at < devices.length; at++)
+    if (free[at] === 1 && (worst < 0 || meanLink(pairs, at) < meanLink(pairs, worst))) worst = at;
+  if (worst < 0) return 0;
+  let broken = 0;
+  if (isUntouched(devices[worst]))
+    for (let at = 0; at < devices.length; at++)
+      if (isUntouched(devices[at])) broken += linkAt(pairs, worst, at);
+  const mean = devices.length > 1 ? broken / (devices.length - 1) : 0;
+  return 1 - (squash(meanLink(pairs, worst)) + squash(mean)) / 2;
+}
+
+const isUntouched = (state: DeviceState | undefined): boolean => state?.hold.slices === 0;
