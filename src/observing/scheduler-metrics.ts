@@ -19,7 +19,7 @@ export const SCHEDULER_METRICS = {
     kind: 'histogram',
     unit: 'seconds',
     labels: ['verb'],
-    help: 'Time from a whole request to its whole answer.',
+    help: 'Time from a whole request to its answer.',
     buckets: VERB_SECONDS,
   },
   decisions: {
@@ -35,6 +35,13 @@ export const SCHEDULER_METRICS = {
     unit: 'count',
     labels: ['verb', 'kind'],
     help: 'Nodes refused, by kind of refusal (docs/errors.md).',
+  },
+  bindRetries: {
+    name: 'kerf_scheduler_bind_retries_total',
+    kind: 'counter',
+    unit: 'count',
+    labels: [],
+    help: 'Binds asked of a pod after its first, while none has bound it.',
   },
   holdings: {
     name: 'kerf_scheduler_ledger_pods',

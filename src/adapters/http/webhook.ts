@@ -11,11 +11,14 @@ import {
   readReview,
 } from '../../wire/admission.js';
 
+/** unreadable: no review at all. failed: a bug of ours. */
+export type AnswerKind = Admission['kind'] | 'unreadable' | 'failed';
+
 /** What the door joins to this wall: room 1 with all it knows. */
 export interface WebhookPorts {
   readonly admit: (pod: PodObject) => Admission;
-  /** Told of every answer, for counting; `path` says which. */
-  readonly onAnswer?: (kind: Admission['kind'] | 'unreadable') => void;
+  /** Told of every answer, for counting; `ms` from the parsed question on. */
+  readonly onAnswer?: (kind: AnswerKind, ms: number) => void;
   /** A bug in admit: answered no, and reported. */
   readonly onFault?: (fault: unknown) => void;
 }
@@ -35,7 +38,7 @@ export function webhookRoutes(ports: WebhookPorts): Router {
   // Express tells an error handler from any other by its four parameters.
   // eslint-disable-next-line max-params, @typescript-eslint/no-unused-vars
   router.use('/mutate', (fault: unknown, _request: Request, response: Response, _next: NextFunction) => {
-    ports.onAnswer?.('unreadable');
+    ports.onAnswer?.('unreadable', 0);
     const sentence = `the review cannot be read: ${fault instanceof Error ? fault.message : String(fault)}`;
     response.json(encodeAnswer({ uid: '', allowed: false, sentence }));
   });
@@ -44,24 +47,24 @@ export function webhookRoutes(ports: WebhookPorts): Router {
 
 /** Answers one review; never throws. */
 export function answerTo(body: unknown, ports: WebhookPorts): Answer {
+  const startedAt = performance.now();
+  const { kind, answer } = judge(body, ports);
+  ports.onAnswer?.(kind, performance.now() - startedAt);
+  return answer;
+}
+
+function judge(body: unknown, ports: WebhookPorts): { readonly kind: AnswerKind; readonly answer: Answer } {
   const review = readReview(body);
-  if (!review.ok) {
-    ports.onAnswer?.('unreadable');
-    return { ...review.error, allowed: false };
-  }
+  if (!review.ok) return { kind: 'unreadable', answer: { ...review.error, allowed: false } };
   const { uid, pod } = review.value;
-  if (pod === null) return { uid, allowed: true };
+  if (pod === null) return { kind: 'ignored', answer: { uid, allowed: true } };
   try {
     const admission = ports.admit(pod);
-    ports.onAnswer?.(admission.kind);
-    return answerOf({ uid, pod, admission });
+    return { kind: admission.kind, answer: answerOf({ uid, pod, admission }) };
   } catch (fault) {
     ports.onFault?.(fault);
-    return {
-      uid,
-      allowed: false,
-      sentence: 'Kerf could not judge this pod because of a fault of its own; see its log',
-    };
+    const sentence = 'Kerf could not judge this pod because of a fault of its own; see its log';
+    return { kind: 'failed', answer: { uid, allowed: false, sentence } };
   }
 }
 

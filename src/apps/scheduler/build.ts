@@ -70,7 +70,7 @@ export async function buildScheduler(options: SchedulerOptions, log: Logger): Pr
   const pages = pageRoutes(pagesOf({ ...state, scene, watches, decisions }));
   const routers = [verbs, probeRoutes(watches.isReady), pages];
   const extender = await listen(createApp({ routers }), options.extenderListen);
-  const webhook = await startWebhook({ options, ledger: state.ledger, watches, vendors, pages, clock, log });
+  const webhook = await startWebhook({ ...state, options, watches, vendors, pages, clock, log });
   return {
     extenderPort: extender.port,
     webhookPort: webhook?.port ?? null,

@@ -4,6 +4,7 @@ import type { Clock } from '../../adapters/clock.js';
 import type { SchedulerRegistry } from '../../adapters/exposition/scheduler-registry.js';
 import type { ExtenderPorts } from '../../adapters/http/extender-routes.js';
 import type { Ledger } from '../../core/ledger.js';
+import { Attempts } from '../../scheduling/attempts.js';
 import type { BindAnswer } from '../../scheduling/bind.js';
 import { filter, type Filtered, type Scene, SHORT_LIST } from '../../scheduling/filter.js';
 import type { DecisionLog } from '../../scheduling/decision-log.js';
@@ -32,6 +33,7 @@ const NOT_READY = 'Kerf has not seen the cluster yet: its watches are still list
 
 export function joinExtender(joint: ExtenderJoint): ExtenderPorts {
   const { scene, bind, watches, vendors, clock, metrics, decisions, log } = joint;
+  const attempts = new Attempts();
   return {
     notReady: () => (watches.isReady() ? null : NOT_READY),
     filter: filterWith(joint),
@@ -40,7 +42,9 @@ export function joinExtender(joint: ExtenderJoint): ExtenderPorts {
       return request.ok ? prioritize(request.value, nodeNames, scene) : [];
     },
     async bind(ask) {
+      if (attempts.begin(ask.uid)) metrics.count('bindRetries');
       const { sentence, refusal, placement } = await bind(ask);
+      if (sentence === '') attempts.done(ask.uid);
       if (refusal !== undefined) metrics.count('refusals', { verb: 'bind', kind: refusal.kind });
       const about = { pod: nameOf(ask), uid: ask.uid, node: ask.node, revision: scene.snapshot.revision };
       const why = refusal === undefined ? {} : { refusal: refusal.kind };

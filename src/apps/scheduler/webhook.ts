@@ -2,10 +2,12 @@
 import type { Router } from 'express';
 import type { Logger } from 'pino';
 import type { Clock } from '../../adapters/clock.js';
+import type { SchedulerRegistry } from '../../adapters/exposition/scheduler-registry.js';
 import { behindGate } from '../../adapters/http/caller-gate.js';
+import type { Outcome } from '../../adapters/http/extender-routes.js';
 import { createApp, listen } from '../../adapters/http/server.js';
 import { tlsServer } from '../../adapters/http/tls.js';
-import { webhookRoutes } from '../../adapters/http/webhook.js';
+import { type AnswerKind, webhookRoutes } from '../../adapters/http/webhook.js';
 import { createKubeClient } from '../../adapters/kubernetes/client.js';
 import { loadCredentials } from '../../adapters/kubernetes/credentials.js';
 import { createCallerGate } from '../../adapters/kubernetes/reviews.js';
@@ -25,6 +27,7 @@ export interface WebhookJoint {
   /** The scheduler's own, shown here to callers whom the API server lets. */
   readonly pages: Router;
   readonly clock: Clock;
+  readonly metrics: SchedulerRegistry;
   readonly log: Logger;
 }
 
@@ -33,16 +36,28 @@ export interface Webhook {
   close(): Promise<void>;
 }
 
+const OUTCOMES: Readonly<Record<AnswerKind, Outcome>> = {
+  admitted: 'ok',
+  ignored: 'ok',
+  refused: 'refused',
+  unreadable: 'error',
+  failed: 'error',
+};
+
 const LOOK_FOR_NEW_CERTIFICATE_MS = 10_000;
 
 /** null where no certificate was given. */
 export async function startWebhook(joint: WebhookJoint): Promise<Webhook | null> {
-  const { options, ledger, watches, vendors, log } = joint;
+  const { options, ledger, watches, vendors, metrics, log } = joint;
   const { tlsCert, tlsKey, schedulerName, devicesPerContainer } = options;
   if (tlsCert === undefined || tlsKey === undefined) return null;
   const present = (): PresentNodes => (watches.isReady() ? () => devicesPerNode(ledger) : null);
   const routes = webhookRoutes({
     admit: (pod) => admit(pod, { vendors, schedulerName, devicesPerContainer, present: present() }),
+    onAnswer(kind, ms) {
+      metrics.observe('verbSeconds', ms / 1000, { verb: 'admit' });
+      metrics.count('decisions', { verb: 'admit', outcome: OUTCOMES[kind] });
+    },
     onFault: (fault) => log.error({ err: fault }, 'admission failed'),
   });
   const callers = openToCallers(joint);

@@ -152,7 +152,7 @@ describe('the webhook', () => {
   });
 
   it('counts its answers', () => {
-    expect(new Set(answers)).toEqual(new Set(['admitted', 'refused', 'ignored', 'unreadable']));
+    expect(new Set(answers)).toEqual(new Set(['admitted', 'refused', 'ignored', 'unreadable', 'failed']));
   });
 
   it('answers probes', async () => {

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the scheduler's door counts of its verbs.
+import { pino } from 'pino';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { SchedulerRegistry } from '../../../../src/adapters/exposition/scheduler-registry.js';
+import type { ExtenderPorts } from '../../../../src/adapters/http/extender-routes.js';
+import { joinExtender } from '../../../../src/apps/scheduler/extender.js';
+import { Ledger } from '../../../../src/core/ledger.js';
+import { DEFAULT_RULES } from '../../../../src/core/policies.js';
+import type { BindAnswer } from '../../../../src/scheduling/bind.js';
+import { DecisionLog } from '../../../../src/scheduling/decision-log.js';
+import { VENDORS } from '../../../../src/vendors/index.js';
+import { someFacts } from '../../../builders/core.js';
+import { aBindAsk } from '../../../builders/scheduling.js';
+import { FakeClock } from '../../../fakes/clock.js';
+
+let metrics: SchedulerRegistry;
+let ports: ExtenderPorts;
+let answers: BindAnswer[];
+
+beforeEach(() => {
+  metrics = new SchedulerRegistry();
+  answers = [];
+  const ledger = new Ledger();
+  ledger.setNode(someFacts());
+  const clock = new FakeClock();
+  ports = joinExtender({
+    scene: { snapshot: ledger, defaults: DEFAULT_RULES },
+    ledger,
+    bind: async () => answers.shift() ?? { sentence: '' },
+    watches: { synced: Promise.resolve(), isReady: () => true, measure: () => {}, stop: () => {} },
+    vendors: VENDORS,
+    // Whoever pauses goes on at once.
+    clock: { now: () => clock.now(), after: (ms, job) => (clock.advance(ms), job(), () => {}) },
+    metrics,
+    decisions: new DecisionLog(),
+    log: pino({ level: 'silent' }),
+  });
+});
+
+async function sampleOf(name: string): Promise<number> {
+  const line = (await metrics.text()).body.split('\n').find((each) => each.startsWith(`${name} `));
+  return Number(line?.slice(name.length));
+}
+
+describe('the door of the scheduler', () => {
+  it('counts binds asked again, for each pod until it is bound', async () => {
+    const refused = { sentence: 'no room', refusal: { kind: 'NoDevices' as const } };
+    answers = [refused, refused, { sentence: '' }, { sentence: '' }];
+    for (let asked = 0; asked < 3; asked++) await ports.bind(aBindAsk());
+    await ports.bind(aBindAsk({ uid: 'u2' }));
+    expect(await sampleOf('kerf_scheduler_bind_retries_total')).toBe(2);
+    expect(await sampleOf('kerf_scheduler_refusals_total{verb="bind",kind="NoDevices"}')).toBe(2);
+    await ports.bind(aBindAsk());
+    expect(await sampleOf('kerf_scheduler_bind_retries_total')).toBe(2);
+  });
+
+  it('counts refused nodes by kind, and the time and outcome of each verb', async () => {
+    const limits = { 'nvidia.com/gpu': '1', 'nvidia.com/gpu-mem': '50000' };
+    const pod = {
+      metadata: { uid: 'u1', namespace: 'a', name: 'p' },
+      spec: { containers: [{ name: 'main', resources: { limits } }] },
+    };
+    await ports.filter({ pod, nodeNames: ['n1', 'n2'] });
+    expect(await sampleOf('kerf_scheduler_refusals_total{verb="filter",kind="NoDeviceFits"}')).toBe(1);
+    expect(await sampleOf('kerf_scheduler_refusals_total{verb="filter",kind="UnknownNode"}')).toBe(1);
+    ports.onAnswer('filter', 'refused', 2);
+    expect(await sampleOf('kerf_scheduler_decisions_total{verb="filter",outcome="refused"}')).toBe(1);
+    expect(await sampleOf('kerf_scheduler_verb_duration_seconds_bucket{le="0.0025",verb="filter"}')).toBe(1);
+  });
+});
