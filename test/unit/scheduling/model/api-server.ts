@@ -162,6 +162,6 @@ export function nodeObject(node: Omit<TrueNode, 'facts'>): object {
         ...(cordon === '' ? {} : { 'kerf.dev/cordon': cordon }),
       },
     },
-    status: { allocatable: { 'nvidia.com/gpu': String(slots), 'amd.com/gpu': '4' } },
+    status: { allocatable: { cpu: '8', 'nvidia.com/gpu': String(slots), 'amd.com/gpu': '4' } },
   };
 }

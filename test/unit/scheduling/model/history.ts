@@ -11,8 +11,9 @@ import { PodMirror } from '../../../../src/scheduling/pod-mirror.js';
 import type { BindingOutcome, BindingWrite } from '../../../../src/scheduling/ports.js';
 import type { PodView } from '../../../../src/wire/pod-view.js';
 import { ApiServer, type Event, MEMORY_OF, type TruePod } from './api-server.js';
-import { isOver as isEnded, lifeOf, Oracle, rowsOf, sumOf, textOfVendor, VENDORS_BY_NAME } from './oracle.js';
+import { isOver as isEnded, lifeOf, Oracle, rowsOf, sumOf } from './oracle.js';
 import { SlowPorts } from './ports.js';
+import { textOfView } from './text.js';
 
 export const ASSUME_MS = 60_000;
 
@@ -299,23 +300,6 @@ export class History {
   }
 }
 
-function textOfView({ name, vendors, heldBy, initOnly }: NodeView): string {
-  const rows = VENDORS_BY_NAME.map(([vendor]) => {
-    const seen = vendors.get(vendor);
-    if (seen === undefined) return '';
-    const { slotsUsed, totals } = seen;
-    const devices = seen.devices.map(({ device, hold, isCordoned }) => ({
-      ...{ id: device.id, isShut: isCordoned, memory: hold.memory, cores: hold.cores },
-      ...{ slices: hold.slices, isOwned: hold.isExclusive },
-    }));
-    return textOfVendor({
-      ...{ vendor, slotsUsed, devices, isUnreadable: seen.unreadable !== null },
-      totals: [totals.memory, totals.heldMemory, totals.heldCores, totals.heldSlices],
-    });
-  });
-  return `${name} ${heldBy} ${initOnly} ${rows.join('')}`;
-}
-
 function linesOf(
   nodes: readonly string[],
   {
@@ -328,10 +312,10 @@ function linesOf(
 }
 
 /** All that placing reads of a view, as text. */
-function printOf({ name, revision, vendors, heldBy, initOnly }: NodeView): string {
+function printOf({ name, revision, vendors, heldBy, initOnly, cpu }: NodeView): string {
   const rows = [...vendors].map(([vendor, { devices, totals, slots, slotsUsed, unreadable }]) => [
     ...[vendor, totals, slots, slotsUsed, unreadable],
     devices.map(({ device, hold, isCordoned: isShut }) => [device.id, hold, isShut]),
   ]);
-  return JSON.stringify([name, revision, rows, heldBy, initOnly]);
+  return JSON.stringify([name, revision, rows, heldBy, initOnly, cpu]);
 }

@@ -3,6 +3,7 @@
 // sum worked out from nothing each time it is asked. Shares no rule with src; slow and plain on purpose.
 import { MEMORY_OF, type TrueNode, type TruePod } from './api-server.js';
 import type { Shape, Wish } from './shapes.js';
+import { type Seen, type Sum, textOfVendor, VENDORS_BY_NAME } from './text.js';
 
 interface Row {
   readonly device: string;
@@ -24,57 +25,23 @@ export interface Belief {
   readonly until: number;
 }
 
-export interface Sum {
-  memory: number;
-  cores: number;
-  slices: number;
-  isOwned: boolean;
-}
-
-export const VENDORS_BY_NAME = [
-  ['amd', 'AMD'],
-  ['nvidia', 'GPU'],
-] as const;
-
-interface Seen extends Sum {
-  readonly id: string;
-  readonly isShut: boolean;
-}
-
-interface SeenVendor {
-  readonly vendor: string;
-  readonly isUnreadable: boolean;
-  readonly slotsUsed: number;
-  readonly devices: readonly Seen[];
-  /** Sums over devices, where a view has them ready; else they are added up. */
-  readonly totals?: readonly [size: number, memory: number, cores: number, slices: number];
-}
-
-/** The words in which views and oracle are compared. */
-export function textOfVendor({ vendor, isUnreadable, slotsUsed, devices, totals }: SeenVendor): string {
-  const size = devices.reduce((sum, { id }) => sum + (MEMORY_OF[id] as number), 0);
-  const all = (amount: 'memory' | 'cores' | 'slices'): number =>
-    devices.reduce((sum, row) => sum + row[amount], 0);
-  const sums = totals ?? [size, all('memory'), all('cores'), all('slices')];
-  const rows = devices.map(
-    ({ id, isShut, memory, cores, slices, isOwned }) =>
-      `\n    ${id} ${memory} MiB ${cores} m ${slices} slices${isOwned ? ' owned' : ''}${isShut ? ' shut' : ''}`,
-  );
-  const head = `${vendor} ${slotsUsed} slots${isUnreadable ? ' unreadable' : ''}`;
-  return `\n  ${head}, in all ${sums.join(' ')}${rows.join('')}`;
-}
-
 export class Oracle {
   readonly nodes = new Map<string, TrueNode>();
   readonly pods = new Map<string, Belief>();
+  /** Pods on a node that neither ask nor carry a letter: node and CPU. */
+  readonly others = new Map<string, { readonly node: string; readonly cpu: number }>();
 
   // --- what the watches tell ---
 
   hear(pod: TruePod): void {
-    if (isOver(pod)) this.pods.delete(pod.uid);
+    if (isOver(pod)) this.hearGone(pod);
     if (isOver(pod) || pod.node === '') return;
     const known = this.pods.get(pod.uid);
-    if (known === undefined && !pod.shape.asks && pod.letter === null) return;
+    if (known === undefined && !pod.shape.asks && pod.letter === null) {
+      this.others.set(pod.uid, { node: pod.node, cpu: pod.shape.cpu });
+      return;
+    }
+    this.others.delete(pod.uid);
     this.pods.set(pod.uid, {
       pod: `d/${pod.name}`,
       node: pod.node,
@@ -88,11 +55,13 @@ export class Oracle {
 
   hearGone(pod: TruePod): void {
     this.pods.delete(pod.uid);
+    this.others.delete(pod.uid);
   }
 
   hearAll(all: readonly TruePod[]): void {
     const there = new Set(all.filter((pod) => pod.node !== '').map(({ uid }) => uid));
     for (const [uid, { isHeard }] of this.pods) if (isHeard && !there.has(uid)) this.pods.delete(uid);
+    for (const uid of this.others.keys()) if (!there.has(uid)) this.others.delete(uid);
     for (const pod of all) this.hear(pod);
   }
 
@@ -139,6 +108,12 @@ export class Oracle {
     return this.on(node).reduce((sum, { shape }) => sum + (shape.slots[vendor] ?? 0), 0);
   }
 
+  cpuOn(node: string): number {
+    const ours = this.on(node).map(({ shape }) => shape.cpu);
+    const others = [...this.others.values()].filter((pod) => pod.node === node).map(({ cpu }) => cpu);
+    return [...ours, ...others].reduce((sum, cpu) => sum + cpu, 0);
+  }
+
   heldOf(node: string, device: string): Sum {
     return sumOf(
       this.on(node).map(({ letter, shape }) => lifeOf(letter, shape)),
@@ -161,7 +136,7 @@ export class Oracle {
       const devices = ids.map((id): Seen => ({ id, isShut: isCordoned(node, id), ...this.heldOf(name, id) }));
       rows.push(textOfVendor({ vendor, isUnreadable, slotsUsed: this.slotsUsed(name, vendor), devices }));
     }
-    return `${name} ${heldBy} ${initOnly} ${rows.join('')}`;
+    return `${name} ${heldBy} ${initOnly} ${this.cpuOn(name)} of 8000 m${rows.join('')}`;
   }
 
   /** Could the node serve this wish? Of pods of one app container only. */

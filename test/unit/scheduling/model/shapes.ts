@@ -13,6 +13,8 @@ export interface Shape {
   /** Its init containers alone ask. */
   readonly isInitOnly: boolean;
   readonly asks: boolean;
+  /** CPU it requests at its worst moment, in thousandths; every container asks for a quarter. */
+  readonly cpu: number;
   /** The one wish of a pod whose fit the oracle can tell by itself. */
   readonly wish?: Wish;
 }
@@ -32,7 +34,10 @@ const gpu = (count: number, memory?: number, cores?: number): Limits => ({
   ...(cores === undefined ? {} : { 'nvidia.com/gpu-cores': String(cores) }),
 });
 
-const container = (name: string, limits: Limits = {}): object => ({ name, resources: { limits } });
+const container = (name: string, limits: Limits = {}): object => ({
+  name,
+  resources: { limits: { cpu: '250m', ...limits } },
+});
 const sidecar = (name: string, limits: Limits): object => ({
   ...container(name, limits),
   restartPolicy: 'Always',
@@ -46,6 +51,7 @@ function one(title: string, limits: Limits, wish: Wish): Shape {
     slots: { nvidia: wish.count },
     isInitOnly: false,
     asks: true,
+    cpu: 250,
     wish,
   };
 }
@@ -72,6 +78,7 @@ export const SHAPES: readonly Shape[] = [
     slots: { nvidia: 1 },
     isInitOnly: false,
     asks: true,
+    cpu: 250,
   },
   {
     title: 'a sidecar, an init container beside it, two apps',
@@ -87,6 +94,7 @@ export const SHAPES: readonly Shape[] = [
     slots: { nvidia: 3 },
     isInitOnly: false,
     asks: true,
+    cpu: 750,
   },
   {
     title: 'an init container alone',
@@ -95,6 +103,7 @@ export const SHAPES: readonly Shape[] = [
     slots: { nvidia: 1 },
     isInitOnly: true,
     asks: true,
+    cpu: 250,
   },
   {
     title: 'of another vendor',
@@ -107,6 +116,7 @@ export const SHAPES: readonly Shape[] = [
     slots: { amd: 1 },
     isInitOnly: false,
     asks: true,
+    cpu: 250,
   },
   {
     title: 'of two vendors',
@@ -120,6 +130,7 @@ export const SHAPES: readonly Shape[] = [
     slots: { nvidia: 1, amd: 1 },
     isInitOnly: false,
     asks: true,
+    cpu: 500,
   },
   {
     title: 'with a wish nobody can read',
@@ -128,6 +139,7 @@ export const SHAPES: readonly Shape[] = [
     slots: { nvidia: 2 },
     isInitOnly: false,
     asks: true,
+    cpu: 250,
   },
   {
     title: 'that asks for nothing',
@@ -136,5 +148,6 @@ export const SHAPES: readonly Shape[] = [
     slots: {},
     isInitOnly: false,
     asks: false,
+    cpu: 1000,
   },
 ];

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { encodePlacement } from '../../../../src/wire/placement.js';
 import { aPlacement } from '../../../builders/core.js';
-import { FLEETS, type TrueNode } from './api-server.js';
+import { type ApiServer, FLEETS, type TrueNode } from './api-server.js';
 import { ASSUME_MS, History } from './history.js';
 import type { Fate } from './ports.js';
 import { SHAPES } from './shapes.js';
@@ -30,15 +30,39 @@ const EDITS: readonly (string | null)[] = [
 const CORDONS = ['', 'all', 'GPU-a0, GPU-b0', 'AMD-a0', '*'];
 const FATES: readonly Fate[] = ['well', 'well', 'late', 'silent', 'refused'];
 
-type Act = (history: History, step: Step) => void;
+type Choice = Pick<Step, 'at' | 'what'>;
 
-const ACTS = {
-  create: ({ api }, { at, what }) => api.create(pick(PODS, at), what),
+/** What happens to the API server by others' hands. */
+export const ACTS_OF_THE_WORLD = {
+  create: (api, { at, what }) => api.create(pick(PODS, at), what),
+  finish: (api, { at, what }) =>
+    api.change(pick(PODS, at), { phase: what % 2 === 0 ? 'Succeeded' : 'Failed' }),
+  start(api, { at }) {
+    const pod = api.pods.get(pick(PODS, at));
+    if (pod?.phase === 'Pending' && pod.node !== '')
+      api.change(pod.name, { phase: 'Running', isStarted: true });
+  },
+  terminate: (api, { at }) => api.change(pick(PODS, at), { isTerminating: true }),
+  remove: (api, { at }) => api.remove(pick(PODS, at)),
+  bindByOthers(api, { at, what }) {
+    const pod = api.pods.get(pick(PODS, at));
+    if (pod?.node !== '') return;
+    const [node, letter] = [pick(NODES, what), pick([...EDITS, null], what)];
+    api.change(pod.name, { node, letter });
+  },
+  node: (api, { at, what }) => changeNode(api.nodes.get(pick(NODES, at)), what, (node) => api.setNode(node)),
+  removeNode: (api, { at }) => api.removeNode(pick(NODES, at)),
+  returnNode(api, { at, what }) {
+    const name = pick(NODES, at);
+    if (!api.nodes.has(name)) api.setNode(aTrueNode(name, what));
+  },
+} satisfies Record<string, (api: ApiServer, choice: Choice) => void>;
+
+/** What our own watches, binds and time do. */
+const OUR_ACTS = {
   bind: (history, { at, what }) => history.bind(pick(PODS, at), pick(NODES, what)),
   /** Bind, and all its calls done and answered. */
-  bindWell(history, step) {
-    ACTS.bind(history, step);
-  },
+  bindWell: (history, { at, what }) => history.bind(pick(PODS, at), pick(NODES, what)),
   land: ({ ports }, { at }) => ports.waiting > 0 && ports.land(at),
   answer: ({ ports }, { at, what }) => ports.waiting > 0 && ports.answer(at, pick(FATES, what)),
   hearPods: (history, { what }) => history.hearPods(1 + (what % 4)),
@@ -47,22 +71,7 @@ const ACTS = {
   hearAgain: (history) => history.hearAgain(),
   relistPods: (history) => history.relistPods(),
   relistNodes: (history) => history.relistNodes(),
-  finish: ({ api }, { at, what }) =>
-    api.change(pick(PODS, at), { phase: what % 2 === 0 ? 'Succeeded' : 'Failed' }),
-  start({ api }, { at }) {
-    const pod = api.pods.get(pick(PODS, at));
-    if (pod?.phase === 'Pending' && pod.node !== '')
-      api.change(pod.name, { phase: 'Running', isStarted: true });
-  },
-  terminate: ({ api }, { at }) => api.change(pick(PODS, at), { isTerminating: true }),
-  remove: ({ api }, { at }) => api.remove(pick(PODS, at)),
   edit: (history, { at, what }) => history.edit(pick(PODS, at), pick(EDITS, what)),
-  bindByOthers({ api }, { at, what }) {
-    const pod = api.pods.get(pick(PODS, at));
-    if (pod?.node !== '') return;
-    const [node, letter] = [pick(NODES, what), pick([...EDITS, null], what)];
-    api.change(pod.name, { node, letter });
-  },
   /** The watch is at most half a minute behind, and no call takes longer than its time. */
   tick(history, { what }) {
     while (history.ports.waiting > 0) history.ports.answer(0, 'silent');
@@ -73,16 +82,12 @@ const ACTS = {
     ledger.expire(heardAt);
     oracle.expire(heardAt);
   },
-  node: ({ api }, { at, what }) =>
-    changeNode(api.nodes.get(pick(NODES, at)), what, (node) => api.setNode(node)),
-  removeNode: ({ api }, { at }) => api.removeNode(pick(NODES, at)),
-  returnNode({ api }, { at, what }) {
-    const name = pick(NODES, at);
-    if (!api.nodes.has(name)) api.setNode(aTrueNode(name, what));
-  },
-} satisfies Record<string, Act>;
+} satisfies Record<string, (history: History, choice: Choice) => unknown>;
 
-type Kind = keyof typeof ACTS;
+type WorldKind = keyof typeof ACTS_OF_THE_WORLD;
+type Kind = WorldKind | keyof typeof OUR_ACTS;
+
+const isOfWorld = (kind: Kind): kind is WorldKind => Object.hasOwn(ACTS_OF_THE_WORLD, kind);
 
 export function aTrueNode(name: string, fleet: number): Omit<TrueNode, 'facts'> {
   const devices = pick(FLEETS[name] ?? [], fleet);
@@ -106,12 +111,6 @@ function changeNode(
   set({ ...node, ...pick(changes, what) });
 }
 
-/** Nothing of ours has moved after these. */
-const UNHEARD: readonly Kind[] = [
-  ...(['create', 'finish', 'start', 'terminate', 'remove', 'edit'] as const),
-  ...(['bindByOthers', 'node', 'removeNode', 'returnNode'] as const),
-];
-
 /** Two nodes and some waiting pods, all heard of. */
 export interface Start {
   readonly fleets: readonly number[];
@@ -133,14 +132,19 @@ export function begin({ fleets, shapes }: Start): History {
 }
 
 export async function take(history: History, step: Step): Promise<void> {
-  ACTS[step.kind](history, step);
+  // Nothing of ours moves when the world does: it is heard of later.
+  if (isOfWorld(step.kind)) {
+    ACTS_OF_THE_WORLD[step.kind](history.api, step);
+    return;
+  }
+  OUR_ACTS[step.kind](history, step);
   const { ports } = history;
   if (step.kind.startsWith('bind') || step.kind === 'answer' || step.kind === 'tick') await history.settle();
   while (ports.waiting > 0 && (step.kind === 'bindWell' || step.kind === 'tick')) {
     ports.answer(0, step.kind === 'tick' ? 'silent' : 'well');
     await history.settle();
   }
-  if (!UNHEARD.includes(step.kind)) history.check();
+  if (step.kind !== 'edit') history.check();
 }
 
 /** Quiet at last: every call is answered and every event told, and nobody is left who is only thought to hold. */
