@@ -6,12 +6,12 @@ import type { MiB } from '../core/units.js';
 import { mib, milliCores, NO_CORES } from '../core/units.js';
 import type { NodeView } from '../core/node.js';
 import { canPlace } from '../core/place.js';
-import { DEVICE_POLICY_NAMES } from '../core/policies.js';
 import { type PreparedPod, preparePod } from '../core/prepared.js';
 import type { DeviceChoice, PodRequest, SliceRequest } from '../core/request.js';
-import { DEVICE_POLICY, DEVICE_TYPE, DEVICE_TYPE_NOT, DEVICE_UUID, DEVICE_UUID_NOT } from '../wire/names.js';
+import { DEVICE_TYPE, DEVICE_TYPE_NOT, DEVICE_UUID, DEVICE_UUID_NOT } from '../wire/names.js';
 import { cheapestEnd } from './end.js';
 import type { Scene } from './filter.js';
+import { otherSayings, type Saying } from './policy-change.js';
 
 /** One way out: the pod asks for less or otherwise, or one other pod ends. */
 export interface Change {
@@ -39,7 +39,7 @@ export function smallestChanges(
     ...amountChanges(request, world),
     ...one(lessDevices(request, world)),
     ...choiceChanges(request, world),
-    ...one(otherPolicy(request, world)),
+    ...policyChanges(request, world),
     ...one(otherEnds(request, scene, holdings)),
   ];
 }
@@ -199,15 +199,18 @@ function without(choices: typeof CHOICES, request: PodRequest, world: World): Ch
   return node === null ? null : { kind: 'choice', text, node, request: changed };
 }
 
-/** Rarely matters: only where containers of one pod take each other's devices. */
-function otherPolicy(request: PodRequest, world: World): Change | null {
+/** Another policy, NUMA as a wish; both together only where neither alone helps. */
+function policyChanges(request: PodRequest, world: World): readonly Change[] {
   const now = request.devicePolicy ?? world.scene.defaults.devicePolicy;
-  for (const name of DEVICE_POLICY_NAMES) {
-    if (now.length === 1 && now[0] === name) continue;
-    const changed = { ...request, devicePolicy: [name] };
-    const node = fitsOn(changed, world);
-    if (node !== null)
-      return { kind: 'policy', text: `with ${DEVICE_POLICY}: ${name}`, node, request: changed };
+  const [numa = [], policies = [], both = []] = otherSayings(request, now);
+  const alone = [...one(firstOf(numa, world)), ...one(firstOf(policies, world))];
+  return alone.length > 0 ? alone : one(firstOf(both, world));
+}
+
+function firstOf(sayings: readonly Saying[], world: World): Change | null {
+  for (const { text, request } of sayings) {
+    const node = fitsOn(request, world);
+    if (node !== null) return { kind: 'policy', text: `with ${text}`, node, request };
   }
   return null;
 }

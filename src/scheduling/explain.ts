@@ -4,8 +4,8 @@ import { curableOn } from '../core/cure.js';
 import type { Holding } from '../core/holding.js';
 import { fit } from '../core/fit.js';
 import type { DeviceState, NodeView } from '../core/node.js';
-import { place } from '../core/place.js';
-import { preparePod } from '../core/prepared.js';
+import { placeOn } from '../core/place.js';
+import { type PreparedPod, preparePod } from '../core/prepared.js';
 import type { DeviceRefusal, NodeRefusal } from '../core/refusal.js';
 import { curableOf, textOf } from '../core/refusals.js';
 import type { PodRequest } from '../core/request.js';
@@ -101,7 +101,8 @@ function explainHolding(holding: Holding) {
 function explainPending(pod: PodView, scene: ExplainScene) {
   if (!pod.request.ok) return { state: 'pending' as const, text: pod.request.error };
   const { value: request } = pod.request;
-  const nodes = [...scene.snapshot.allNodes()].map((node) => explainNode(request, node, scene));
+  const prepared = preparePod(request, scene.defaults);
+  const nodes = [...scene.snapshot.allNodes()].map((node) => explainNode(prepared, node));
   const fitting = nodes.filter(({ fits }) => fits).length;
   const waits = fitting === 0 ? 'no node can hold it' : `${fitting} of ${nodes.length} nodes can hold it`;
   const changes = fitting > 0 ? [] : changesFor(request, scene);
@@ -116,38 +117,45 @@ function changesFor(request: PodRequest, scene: ExplainScene): readonly Explaine
   }));
 }
 
-function explainNode(request: PodRequest, node: NodeView, scene: Scene): ExplainedNode {
-  const answer = place(request, node, scene.defaults);
+function explainNode(prepared: PreparedPod, node: NodeView): ExplainedNode {
+  const answer = placeOn(prepared, node);
   const told: Readonly<Record<string, DeviceRefusal>> =
     !answer.ok && answer.error.kind === 'NoDeviceFits' ? answer.error.devices : {};
   const devices = [...node.vendors.values()]
     .flatMap((vendor) => vendor.devices)
-    .map((state) => explainDevice(state, told[state.device.id] ?? refusalAlone(request, state)));
+    .map((state) => explainDevice(state, told[state.device.id] ?? refusalAlone(prepared, state)));
   if (answer.ok) return { node: node.name, fits: true, devices };
   const { error } = answer;
   const head = {
     node: node.name,
     fits: false,
     kind: error.kind,
-    curable: curableOn(error, preparePod(request, scene.defaults), node),
+    curable: curableOn(error, prepared, node),
     text: textOf(error),
   };
   return { ...head, ...whoAndWhat(error), devices };
 }
 
 /** Why a device could not serve the first wish of its vendor, where the node as a whole was refused. */
-function refusalAlone(request: PodRequest, state: DeviceState): DeviceRefusal | null {
-  const slices = request.containers.flatMap((container) => container.slices);
-  const slice = slices.find(({ vendor }) => vendor === state.device.vendor);
-  if (slice === undefined) return null;
-  const answer = fit(state, { slice, choice: request.choice });
+function refusalAlone({ asks }: PreparedPod, state: DeviceState): DeviceRefusal | null {
+  const wish = asks.find(({ ask }) => ask.vendor === state.device.vendor)?.wishes[0];
+  if (wish === undefined) return null;
+  const answer = fit(state, wish);
   return answer.ok ? null : answer.error;
 }
 
 function whoAndWhat(refusal: NodeRefusal): { by?: string; detail?: string } {
   if ('pod' in refusal) return { by: refusal.pod };
+  if (refusal.kind === 'NumaShort') return { detail: numaText(refusal.fit) };
   return 'detail' in refusal ? { detail: refusal.detail } : {};
 }
+
+const numaText = (fit: Readonly<Record<string, number>>): string =>
+  Object.keys(fit).length === 0
+    ? 'no device that fits tells its NUMA node'
+    : `devices that fit: ${Object.entries(fit)
+        .map(([numa, count]) => `${count} on NUMA node ${numa}`)
+        .join(', ')}`;
 
 function explainDevice({ device, hold }: DeviceState, refusal: DeviceRefusal | null): ExplainedDevice {
   const base = {
