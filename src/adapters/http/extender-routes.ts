@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Wall of rooms 2 to 4: what kube-scheduler asks. Always 200: of any other status kube-scheduler reports the
 // number and drops our sentence.
-import { type NextFunction, type Request, type Response, Router } from 'express';
+//
+// Two or three calls a pod, and kube-scheduler waits for each: so the verbs are answered before express sees them
+// (its routing and body parsing cost as much as the answer; docs/decisions/0015).
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Result } from '../../core/result.js';
 import {
   type BindAsk,
@@ -15,7 +18,7 @@ import {
   type FilterAsk,
   type HostScore,
 } from '../../wire/extender.js';
-import { textBody } from './server.js';
+import { BODY_LIMIT_BYTES } from './server.js';
 
 export type Verb = 'filter' | 'prioritize' | 'bind';
 export type Outcome = 'ok' | 'refused' | 'error';
@@ -72,26 +75,57 @@ const HANDLERS: Readonly<Record<Verb, Handler>> = {
 
 const outcomeOf = (result: Result<unknown, unknown>): Outcome => (result.ok ? 'ok' : 'error');
 
-export function extenderRoutes(ports: ExtenderPorts): Router {
-  const router = Router();
-  const body = textBody();
-  for (const verb of ['filter', 'prioritize', 'bind'] as const) {
-    router.post(`/${verb}`, body, async (request: Request, response: Response) => {
-      const startedAt = performance.now();
-      const answer = await answerTo(verb, typeof request.body === 'string' ? request.body : '', ports);
-      send(response, answer.body);
-      ports.onAnswer(verb, answer.outcome, performance.now() - startedAt);
-    });
-    // Express tells an error handler from any other by its four parameters.
-    // eslint-disable-next-line max-params, @typescript-eslint/no-unused-vars
-    router.use(`/${verb}`, (fault: unknown, _request: Request, response: Response, _next: NextFunction) => {
-      const sentence = `the body cannot be read: ${fault instanceof Error ? fault.message : String(fault)}`;
-      send(response, SAY_ERROR[verb](sentence));
-      ports.onAnswer(verb, 'error', 0);
-    });
-  }
-  return router;
+const VERBS: Readonly<Record<string, Verb>> = {
+  '/filter': 'filter',
+  '/prioritize': 'prioritize',
+  '/bind': 'bind',
+};
+
+/** Answers the verbs; whatever else is asked goes on to `otherwise`. */
+export function extenderListener(ports: ExtenderPorts, otherwise: RequestListener): RequestListener {
+  return (request, response) => {
+    const verb = request.method === 'POST' ? VERBS[request.url ?? ''] : undefined;
+    if (verb === undefined) otherwise(request, response);
+    else readBody(request, (text) => void serve(verb, { text, response }, ports));
+  };
 }
+
+const TOO_LARGE = `the body cannot be read: it is too large, more than ${BODY_LIMIT_BYTES / 2 ** 20} MiB`;
+
+interface Call {
+  /** null: more than may be sent. */
+  readonly text: string | null;
+  readonly response: ServerResponse;
+}
+
+async function serve(verb: Verb, { text, response }: Call, ports: ExtenderPorts): Promise<void> {
+  const startedAt = performance.now();
+  const { body, outcome } =
+    text === null
+      ? { body: SAY_ERROR[verb](TOO_LARGE), outcome: 'error' as const }
+      : await answerTo(verb, text, ports);
+  send(response, body);
+  ports.onAnswer(verb, outcome, performance.now() - startedAt);
+}
+
+/** What is too large is read to its end all the same, and forgotten: whoever still sends would not hear the answer. */
+function readBody(request: IncomingMessage, take: (text: string | null) => void): void {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  request.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size <= BODY_LIMIT_BYTES) chunks.push(chunk);
+    else chunks.length = 0;
+  });
+  request.on('end', () => {
+    take(size > BODY_LIMIT_BYTES ? null : textOf(chunks));
+  });
+  // The caller hung up: there is nobody to answer.
+  request.on('error', () => {});
+}
+
+const textOf = (chunks: readonly Buffer[]): string =>
+  (chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)).toString('utf8');
 
 async function answerTo(verb: Verb, text: string, ports: ExtenderPorts): Promise<Answer> {
   const notReady = ports.notReady();
@@ -104,8 +138,7 @@ async function answerTo(verb: Verb, text: string, ports: ExtenderPorts): Promise
   }
 }
 
-/** Past express's own send: no etag, no charset guess on the hot path. */
-function send(response: Response, body: string): void {
+function send(response: ServerResponse, body: string): void {
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
   response.end(body);
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Express servers as Kerf wants them: text bodies (each letter parses itself), connections kept longer than
 // Go's HTTP client keeps them idle (90 s), or its next POST meets a closing socket and is not repeated.
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import express, { type ErrorRequestHandler, type Express, type Router } from 'express';
 
 /** 5 000 full Node objects are about 30 MB; the largest body kube-scheduler sends. */
-export const BODY_LIMIT = '32mb';
+export const BODY_LIMIT_BYTES = 32 * 2 ** 20;
 const KEEP_ALIVE_MS = 120_000;
 
 export interface AppOptions {
@@ -26,10 +26,6 @@ export function createApp({ routers, onError }: AppOptions): Express {
   if (onError !== undefined) app.use(onError);
   return app;
 }
-
-/** Reads any body as text. */
-export const textBody = (): ReturnType<typeof express.text> =>
-  express.text({ type: () => true, limit: BODY_LIMIT });
 
 export interface Address {
   readonly host: string;
@@ -53,7 +49,11 @@ export interface Listening {
 }
 
 /** Plain HTTP unless a server is given (adapters/http/tls makes one). */
-export async function listen(app: Express, { host, port }: Address, given?: Server): Promise<Listening> {
+export async function listen(
+  app: RequestListener,
+  { host, port }: Address,
+  given?: Server,
+): Promise<Listening> {
   const server = given ?? createServer(app);
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.headersTimeout = KEEP_ALIVE_MS + 5_000;

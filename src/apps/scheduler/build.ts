@@ -3,7 +3,7 @@
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from '../../adapters/clock.js';
 import { SchedulerRegistry } from '../../adapters/exposition/scheduler-registry.js';
-import { extenderRoutes } from '../../adapters/http/extender-routes.js';
+import { extenderListener } from '../../adapters/http/extender-routes.js';
 import { pageRoutes, probeRoutes, type SchedulerPages } from '../../adapters/http/scheduler-routes.js';
 import { createApp, listen } from '../../adapters/http/server.js';
 import { createBinder, createPodReader } from '../../adapters/kubernetes/binder.js';
@@ -45,10 +45,8 @@ const rulesOf = ({ nodePolicy: name, devicePolicy }: SchedulerOptions): PlacingR
 /** Returns once it listens; verbs are refused until `synced`. */
 export async function buildScheduler(options: SchedulerOptions, log: Logger): Promise<Scheduler> {
   const clock = systemClock;
-  const client = createKubeClient({
-    credentials: loadCredentials(options.kubeconfig),
-    agent: 'kerf-scheduler',
-  });
+  const credentials = loadCredentials(options.kubeconfig);
+  const client = createKubeClient({ credentials, agent: 'kerf-scheduler' });
   const defaults = rulesOf(options);
   const vendors = readVendors(options.resourceNames);
   const state = { ledger: new Ledger(), pods: new PodMirror(), metrics: new SchedulerRegistry() };
@@ -64,12 +62,10 @@ export async function buildScheduler(options: SchedulerOptions, log: Logger): Pr
   });
   const decisions = new DecisionLog();
   const scene = { snapshot: state.ledger, defaults };
-  const verbs = extenderRoutes(
-    joinExtender({ ...state, scene, bind, watches, vendors, clock, decisions, log }),
-  );
+  const verbs = joinExtender({ ...state, scene, bind, watches, vendors, clock, decisions, log });
   const pages = pageRoutes(pagesOf({ ...state, scene, watches, decisions }));
-  const routers = [verbs, probeRoutes(watches.isReady), pages];
-  const extender = await listen(createApp({ routers }), options.extenderListen);
+  const others = createApp({ routers: [probeRoutes(watches.isReady), pages] });
+  const extender = await listen(extenderListener(verbs, others), options.extenderListen);
   const webhook = await startWebhook({ ...state, options, watches, vendors, pages, clock, log });
   return {
     extenderPort: extender.port,

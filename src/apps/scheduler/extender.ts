@@ -8,16 +8,21 @@ import { Attempts } from '../../scheduling/attempts.js';
 import type { BindAnswer } from '../../scheduling/bind.js';
 import { filter, type Filtered, type Scene, SHORT_LIST } from '../../scheduling/filter.js';
 import type { DecisionLog } from '../../scheduling/decision-log.js';
+import { equalsOf } from '../../scheduling/equals.js';
 import { createPatience, Doubts } from '../../scheduling/patience.js';
+import type { PodMirror } from '../../scheduling/pod-mirror.js';
 import { prioritize } from '../../scheduling/prioritize.js';
 import type { Vendor } from '../../vendors/index.js';
 import type { BindAsk, FilterAsk, HostScore } from '../../wire/extender.js';
+import { isRecord } from '../../wire/json.js';
+import { statesPreferences } from '../../wire/pod-preferences.js';
 import { type PodView, readPodView } from '../../wire/pod-view.js';
 import type { Watches } from './watches.js';
 
 export interface ExtenderJoint {
   readonly scene: Scene;
   readonly ledger: Pick<Ledger, 'openings'>;
+  readonly pods: PodMirror;
   readonly bind: (ask: BindAsk) => Promise<BindAnswer>;
   readonly watches: Watches;
   readonly vendors: readonly Vendor[];
@@ -32,13 +37,13 @@ const NOT_HEARD =
 const NOT_READY = 'Kerf has not seen the cluster yet: its watches are still listing';
 
 export function joinExtender(joint: ExtenderJoint): ExtenderPorts {
-  const { scene, bind, watches, vendors, clock, metrics, decisions, log } = joint;
+  const { scene, bind, watches, clock, metrics, decisions, log } = joint;
   const attempts = new Attempts();
   return {
     notReady: () => (watches.isReady() ? null : NOT_READY),
     filter: filterWith(joint),
     prioritize({ pod: raw, nodeNames }: FilterAsk) {
-      const { request } = readPodView(raw, vendors);
+      const { request } = viewOf(raw, joint);
       return request.ok ? prioritize(request.value, nodeNames, scene) : [];
     },
     async bind(ask) {
@@ -63,15 +68,8 @@ export function joinExtender(joint: ExtenderJoint): ExtenderPorts {
   };
 }
 
-function filterWith({
-  scene,
-  ledger,
-  vendors,
-  clock,
-  metrics,
-  decisions,
-  log,
-}: ExtenderJoint): ExtenderPorts['filter'] {
+function filterWith(joint: ExtenderJoint): ExtenderPorts['filter'] {
+  const { scene, ledger, clock, metrics, decisions, log } = joint;
   const awaitNews = createPatience({
     now: clock.now,
     pause: (ms) => new Promise((resolve) => clock.after(ms, resolve)),
@@ -79,25 +77,34 @@ function filterWith({
   });
   const doubts = new Doubts();
   return async ({ pod: raw, nodeNames }) => {
-    const pod = readPodView(raw, vendors);
+    const pod = viewOf(raw, joint);
     const { revision } = scene.snapshot;
     let { answer, refusals } = filter(pod.request, nodeNames, scene);
     if (pod.request.ok && refusals.size > 0 && (await awaitNews(revision)))
       ({ answer, refusals } = filter(pod.request, nodeNames, scene));
     if (pod.request.ok && refusals.size > 0 && doubts.doubt(pod.uid, ledger.openings)) return NOT_HEARD;
     for (const { kind } of refusals.values()) metrics.count('refusals', { verb: 'filter', kind });
+    const offered = scoresOf(pod, answer.nodeNames, scene);
     decisions.record({
       ...{ at: clock.now(), verb: 'filter', pod: nameOf(pod), uid: pod.uid },
       revision: scene.snapshot.revision,
       request: pod.request.ok ? pod.request.value : null,
       candidates: nodeNames.length,
-      offered: scoresOf(pod, answer.nodeNames, scene),
+      offered,
       refusals: countKinds(refusals),
     });
     const counts = { asked: nodeNames.length, offered: answer.nodeNames.length };
     log.debug({ pod: nameOf(pod), revision: scene.snapshot.revision, ...counts }, 'filter');
-    return answer;
+    if (offered.length === 0) return answer;
+    return { ...answer, nodeNames: equalsOf(offered, statesPreferences(raw)) };
   };
+}
+
+/** The watch has mostly read this very pod before: then nothing of it is read again. */
+function viewOf(raw: FilterAsk['pod'], { pods, vendors }: ExtenderJoint): PodView {
+  const { uid, resourceVersion } = isRecord(raw.metadata) ? raw.metadata : {};
+  const known = typeof uid === 'string' ? pods.get(uid) : undefined;
+  return known !== undefined && known.resourceVersion === resourceVersion ? known : readPodView(raw, vendors);
 }
 
 /** Of the short list only: a pod that asks for nothing is offered every node, and scored by nobody. */

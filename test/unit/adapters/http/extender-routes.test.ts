@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { request } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { extenderRoutes, type ExtenderPorts } from '../../../../src/adapters/http/extender-routes.js';
+import { extenderListener, type ExtenderPorts } from '../../../../src/adapters/http/extender-routes.js';
 import { pageRoutes, probeRoutes } from '../../../../src/adapters/http/scheduler-routes.js';
 import { createApp, type Listening, listen, parseAddress } from '../../../../src/adapters/http/server.js';
 import { score } from '../../../../src/core/units.js';
@@ -35,13 +36,8 @@ beforeEach(async () => {
     filter: (ask) => ports.filter(ask),
     bind: (ask) => ports.bind(ask),
   };
-  listening = await listen(
-    createApp({ routers: [extenderRoutes(through), probeRoutes(() => isReady), pages] }),
-    {
-      host: '127.0.0.1',
-      port: 0,
-    },
-  );
+  const otherwise = createApp({ routers: [probeRoutes(() => isReady), pages] });
+  listening = await listen(extenderListener(through, otherwise), { host: '127.0.0.1', port: 0 });
 });
 
 afterEach(() => listening.close(0));
@@ -116,6 +112,34 @@ describe('the extender', () => {
     expect((await post('filter', `{"Pod":"${'x'.repeat(34_000_000)}"}`)).body).toEqual({
       Error: expect.stringContaining('too large'),
     });
+  });
+
+  it('answers on the same connection after a body that was too large', async () => {
+    await post('filter', `{"Pod":"${'x'.repeat(34_000_000)}"}`);
+    expect((await post('filter', ARGS)).body).toMatchObject({ NodeNames: ['a'] });
+    expect(answered).toEqual(['filter error', 'filter ok']);
+  });
+
+  it('reads a letter that is cut in the middle of a character', async () => {
+    const bytes = Buffer.from(JSON.stringify({ ...ARGS, NodeNames: ['é'] }));
+    const cut = bytes.indexOf(0xc3) + 1;
+    const body = await new Promise<string>((resolve, reject) => {
+      const asked = request(url('/filter'), { method: 'POST' }, (answer) => {
+        let text = '';
+        answer.on('data', (chunk) => {
+          text += String(chunk);
+        });
+        answer.on('end', () => resolve(text));
+      });
+      asked.on('error', reject);
+      asked.write(bytes.subarray(0, cut), () => asked.end(bytes.subarray(cut)));
+    });
+    expect(JSON.parse(body)).toMatchObject({ NodeNames: ['é'] });
+  });
+
+  it('lets pass what is no verb of its own', async () => {
+    expect((await fetch(url('/filter'))).status).toBe(404);
+    expect((await fetch(url('/bindings'), { method: 'POST', body: '{}' })).status).toBe(404);
   });
 
   it.each(['filter', 'bind'])('refuses %s until the cluster has been seen', async (verb) => {

@@ -9,24 +9,30 @@ import { Ledger } from '../../../../src/core/ledger.js';
 import { DEFAULT_RULES } from '../../../../src/core/policies.js';
 import type { BindAnswer } from '../../../../src/scheduling/bind.js';
 import { DecisionLog } from '../../../../src/scheduling/decision-log.js';
+import { PodMirror } from '../../../../src/scheduling/pod-mirror.js';
 import { VENDORS } from '../../../../src/vendors/index.js';
-import { someFacts } from '../../../builders/core.js';
+import { aDevice, aPlacement, aSighting, someFacts } from '../../../builders/core.js';
+import { readPodView } from '../../../../src/wire/pod-view.js';
 import { aBindAsk } from '../../../builders/scheduling.js';
 import { FakeClock } from '../../../fakes/clock.js';
 
 let metrics: SchedulerRegistry;
 let ports: ExtenderPorts;
 let answers: BindAnswer[];
+let ledger: Ledger;
+let pods: PodMirror;
 
 beforeEach(() => {
   metrics = new SchedulerRegistry();
   answers = [];
-  const ledger = new Ledger();
+  ledger = new Ledger();
+  pods = new PodMirror();
   ledger.setNode(someFacts());
   const clock = new FakeClock();
   ports = joinExtender({
     scene: { snapshot: ledger, defaults: DEFAULT_RULES },
     ledger,
+    pods,
     bind: async () => answers.shift() ?? { sentence: '' },
     watches: { synced: Promise.resolve(), isReady: () => true, measure: () => {}, stop: () => {} },
     vendors: VENDORS,
@@ -68,4 +74,41 @@ describe('the door of the scheduler', () => {
     expect(await sampleOf('kerf_scheduler_decisions_total{verb="filter",outcome="refused"}')).toBe(1);
     expect(await sampleOf('kerf_scheduler_verb_duration_seconds_bucket{le="0.0025",verb="filter"}')).toBe(1);
   });
+
+  it('names the one node that is liked best, and the best eight to a pod that has preferences', async () => {
+    const names = Array.from({ length: 12 }, (_, at) => `n${at}`);
+    for (const name of names) ledger.setNode(someFacts({ name, devices: [aDevice({ id: `GPU-${name}` })] }));
+    const placement = aPlacement({ main: [['GPU-n7', 1024, 100]] });
+    ledger.confirm(aSighting({ node: 'n7', claim: { kind: 'placed', placement } }));
+    const plain = podOf({ 'nvidia.com/gpu': '1', 'nvidia.com/gpu-mem': '1024' });
+    expect(await ports.filter({ pod: plain, nodeNames: names })).toMatchObject({ nodeNames: ['n7'] });
+    const spread = [{ whenUnsatisfiable: 'ScheduleAnyway' }];
+    const choosy = { ...plain, spec: { ...plain.spec, topologySpreadConstraints: spread } };
+    const answer = await ports.filter({ pod: choosy, nodeNames: names });
+    expect(answer).toMatchObject({ nodeNames: ['n7', 'n0', 'n1', 'n2', 'n3', 'n4', 'n5', 'n6'] });
+  });
+
+  it('names all that are liked alike, eight at most', async () => {
+    const names = Array.from({ length: 12 }, (_, at) => `n${at}`);
+    for (const name of names) ledger.setNode(someFacts({ name, devices: [aDevice({ id: `GPU-${name}` })] }));
+    const pod = podOf({ 'nvidia.com/gpu': '1', 'nvidia.com/gpu-mem': '1024' });
+    const answer = await ports.filter({ pod, nodeNames: names.slice(2) });
+    expect(answer).toMatchObject({ nodeNames: names.slice(2, 10) });
+  });
+
+  it('takes a pod as the watch read it, unless its revision is another', async () => {
+    const seen = podOf({ 'nvidia.com/gpu': '1', 'nvidia.com/gpu-mem': '50000' });
+    pods.set(readPodView(seen, VENDORS));
+    const smaller = podOf({ 'nvidia.com/gpu': '1', 'nvidia.com/gpu-mem': '1024' });
+    expect(await ports.filter({ pod: smaller, nodeNames: ['n1'] })).toMatchObject({ nodeNames: [] });
+    const later = { ...smaller, metadata: { ...smaller.metadata, resourceVersion: '8' } };
+    expect(await ports.filter({ pod: later, nodeNames: ['n1'] })).toMatchObject({ nodeNames: ['n1'] });
+  });
 });
+
+function podOf(limits: Readonly<Record<string, string>>) {
+  return {
+    metadata: { uid: 'u1', namespace: 'a', name: 'p', resourceVersion: '7' },
+    spec: { containers: [{ name: 'main', resources: { limits } }] },
+  };
+}
