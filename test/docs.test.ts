@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { DEVICE_POLICY_NAMES, NODE_POLICY_NAMES } from '../src/core/policies.js';
 import { METRICS } from '../src/observing/metrics.js';
 import { SCHEDULER_METRICS } from '../src/observing/scheduler-metrics.js';
 import * as names from '../src/wire/names.js';
@@ -28,6 +29,20 @@ describe('docs/names.md', () => {
     const listed = Object.fromEntries(rowsOf('docs/names.md').map(([name, constant]) => [constant, name]));
     const exported = Object.entries(names).filter(([, value]) => typeof value === 'string');
     expect(listed).toEqual(Object.fromEntries(exported));
+  });
+});
+
+describe('docs/asking.md', () => {
+  it('lists every policy with what it is for, and no other', () => {
+    const listed = rowsOf('docs/asking.md').flatMap(([name = '', use = '']) =>
+      /^(node, )?device$/.test(use) ? [[name.replace(/ .*/, ''), use]] : [],
+    );
+    const known = DEVICE_POLICY_NAMES.map((name) => [
+      name,
+      NODE_POLICY_NAMES.some((each) => each === name) ? 'node, device' : 'device',
+    ]);
+    expect(listed.toSorted()).toEqual(known.toSorted());
+    expect(DEVICE_POLICY_NAMES).toEqual(expect.arrayContaining([...NODE_POLICY_NAMES]));
   });
 });
 

@@ -5,7 +5,13 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
-import type { DeviceChoice, DevicePolicyName, NodePolicyName, SliceRequest } from '../../src/core/request.js';
+import type {
+  DeviceChoice,
+  DevicePolicyName,
+  NodePolicyName,
+  NumaWish,
+  SliceRequest,
+} from '../../src/core/request.js';
 import { mib, milliCores, WHOLE_DEVICE } from '../../src/core/units.js';
 import type { PodObject } from '../../src/wire/admission.js';
 
@@ -13,7 +19,8 @@ export interface HamiRow {
   readonly slice: Omit<SliceRequest, 'vendor'>;
   readonly choice?: Partial<DeviceChoice>;
   readonly nodePolicy?: NodePolicyName;
-  readonly devicePolicy?: DevicePolicyName;
+  readonly devicePolicy?: readonly DevicePolicyName[];
+  readonly numa?: NumaWish;
 }
 
 const part = (memory: number, cores = 0, count = 1): HamiRow['slice'] => ({
@@ -36,7 +43,12 @@ export const HAMI_ROWS: Readonly<Record<string, HamiRow>> = {
   'use-gputype': { slice: part(2000), choice: { allowModels: ['h200', 'V100'] } },
   'nouse-gputype': { slice: part(2000), choice: { denyModels: ['H200', '1080'] } },
   'use-gpuuuid': { slice: part(2000), choice: { allowIds: ['GPU_UUID'] } },
-  policies: { slice: part(1000, 100), nodePolicy: 'binpack', devicePolicy: 'spread' },
+  policies: { slice: part(1000, 100), nodePolicy: 'binpack', devicePolicy: ['spread'] },
+  'numa-bind': {
+    slice: { ...part(1000, 0, 2), priority: 'high' },
+    devicePolicy: ['topology', 'binpack'],
+    numa: 'required',
+  },
 };
 
 export const HAMI_DIR = join(dirname(dirname(fileURLToPath(import.meta.url))), 'e2e', 'hami');

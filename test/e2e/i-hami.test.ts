@@ -80,6 +80,13 @@ describe('HAMi manifests', () => {
         .flatMap(slicesOf)
         .map(({ deviceId }) => deviceId),
     ).toEqual([chosen.id]));
+  it('numa-bind runs on devices of one NUMA node', () => {
+    const sockets = podsOf('numa-bind')
+      .flatMap(slicesOf)
+      .map((slice) => deviceOf(slice).numa);
+    expect(sockets).toHaveLength(2);
+    expect(new Set(sockets).size).toBe(1);
+  });
   it('a whole device is shared with nobody', () => {
     const [whole] = podsOf('whole-device').flatMap(slicesOf);
     const holders = pods.filter((pod) => slicesOf(pod).some(({ deviceId }) => deviceId === whole?.deviceId));

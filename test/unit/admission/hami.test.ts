@@ -21,8 +21,8 @@ describe('a manifest written for HAMi', () => {
         containers: [{ name: 'main', kind: 'app', slices: [{ vendor: 'nvidia', ...row.slice }] }],
         choice: { ...ANY_DEVICE, ...row.choice },
         nodePolicy: row.nodePolicy === undefined ? null : nodePolicy(row.nodePolicy),
-        devicePolicy: row.devicePolicy === undefined ? null : [row.devicePolicy],
-        numa: null,
+        devicePolicy: row.devicePolicy ?? null,
+        numa: row.numa ?? null,
         cpuMilli: 0,
       },
     });
@@ -30,7 +30,7 @@ describe('a manifest written for HAMi', () => {
 
   it.each(Object.keys(HAMI_ROWS))('%s has none of its names left', (name) => {
     const answer = admit(podOfHami(name), admissionContext());
-    expect(JSON.stringify(answer)).not.toMatch(/nvidia\.com\/(gpumem|gpucores|use-|nouse-)|hami/);
+    expect(JSON.stringify(answer)).not.toMatch(/nvidia\.com\/(gpumem|gpucores|use-|nouse-|numa-bind)|hami/);
   });
 
   it('has a row for every file', () => {

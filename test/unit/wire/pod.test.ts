@@ -177,6 +177,34 @@ describe('a pod', () => {
     expect(read(pod, annotations as Record<string, string>)).toMatchObject({ ok: true, value: { numa } });
   });
 
+  it.each([
+    [{ 'kerf.dev/device-policy': 'mutex, binpack,numa' }, null, ['mutex', 'binpack', 'numa']],
+    [{ 'hami.io/gpu-scheduler-policy': 'topology-aware' }, null, ['topology']],
+    [{ 'hami.io/gpu-scheduler-policy': 'numa, topology-aware,spread' }, null, ['numa', 'topology', 'spread']],
+    [
+      { 'hami.io/gpu-scheduler-policy': 'topology-aware', 'kerf.dev/device-policy': 'topology' },
+      null,
+      ['topology'],
+    ],
+    [{ 'kerf.dev/node-policy': 'topology,spread' }, [[['topology', 1]], [['spread', 1]]], null],
+    [
+      { 'kerf.dev/node-policy': 'binpack=2,topology=1' },
+      [
+        [
+          ['binpack', 2],
+          ['topology', 1],
+        ],
+      ],
+      null,
+    ],
+  ])('says by %j which policies it wants', (annotations, nodes, devices) => {
+    const request = read(pod, annotations as Record<string, string>);
+    if (!request.ok) throw new Error(sentenceOf(request.error));
+    const steps = request.value.nodePolicy?.map((step) => step.map(({ name, weight }) => [name, weight]));
+    expect(steps ?? null).toEqual(nodes);
+    expect(request.value.devicePolicy).toEqual(devices);
+  });
+
   it('says its choice in our annotations or in those of HAMi', () => {
     const request = read(pod, {
       'kerf.dev/node-policy': 'binpack',
