@@ -9,12 +9,17 @@ import type { LinkMatrix } from './topology.js';
 export function kindOf({ devices, unreadable, slots, cordoned, links, cpuMilli }: NodeFacts): string {
   const isCordoned = ({ id }: Device): boolean => cordoned === 'all' || cordoned.has(id);
   return JSON.stringify([
-    devices.map((device) => [{ ...device, id: '', reason: '' }, isCordoned(device)]),
+    devices.map((device) => [fieldsOf(device), isCordoned(device)]),
     [...unreadable.keys()],
     [...slots],
     [...links].map(([vendor, matrix]) => [vendor, numberOf(matrix)]),
     cpuMilli,
   ]);
+}
+
+/** In order of their names: whoever made the device may have written them in another. */
+function fieldsOf(device: Device): readonly unknown[] {
+  return Object.entries({ ...device, id: '', reason: '' }).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 /** Matrices of equal content are one object. */
