@@ -97,9 +97,15 @@ export function aNode(
 ): NodeView {
   const view = viewOf(someFacts(facts), [], { revision: 1, ordinal: 0 });
   const vendors = new Map(
-    [...view.vendors].map(([vendor, { devices, ...rest }]) => {
+    [...view.vendors].map(([vendor, { devices, totals, ...rest }]) => {
       const held = devices.map((state) => ({ ...state, hold: aHold(holds[state.device.id] ?? {}) }));
-      return [vendor, { ...rest, devices: held }] as const;
+      const sum = (of: (hold: Hold) => number): number => held.reduce((all, { hold }) => all + of(hold), 0);
+      const heldOf = {
+        heldMemory: sum(({ memory }) => memory),
+        heldCores: sum(({ cores }) => cores),
+        heldSlices: sum(({ slices }) => slices),
+      };
+      return [vendor, { ...rest, totals: { ...totals, ...heldOf }, devices: held }] as const;
     }),
   );
   return { ...view, vendors };
