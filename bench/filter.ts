@@ -3,61 +3,103 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Ledger } from '../src/core/ledger.js';
-import { NODE_POLICY_NAMES } from '../src/core/policies.js';
+import { DEFAULT_RULES, nodePolicy, type PlacingRules } from '../src/core/policies.js';
+import type { NodePolicyName } from '../src/core/request.js';
+import { allocatedBy } from './filter/allocation.js';
 import { eventTimes } from './filter/events.js';
 import { filledLedger } from './filter/fleet.js';
 import { ASKERS, type Asker } from './filter/pods.js';
-import { eventRows, flatRow, memoryRows, storedRows, verbRows } from './filter/rows.js';
-import { samplesOf, timeOf } from './filter/verbs.js';
+import { allocationRow, eventRows, flatRow, memoryRows, peerRows, verbRows } from './filter/rows.js';
+import { filledByTrace, tracePods } from './filter/trace.js';
+import { ask, askAs, coldSamples, type Stage, streamSamples } from './filter/verbs.js';
 import type { Row } from './report.js';
 
 export const about =
-  'filter + prioritize in process: 5 000 nodes × 8 devices, 40 000 slices held (about a minute)';
+  'filter + prioritize in process: 5 000 nodes × 8 devices, 40 000 slices held (about 3 minutes)';
 
 const NODES = 5000;
+const SLICES = 40_000;
 /** kube-scheduler's default sample of 5 000 nodes, and all of them. */
 const NAMES = [500, NODES];
-/** Of each question to the two ledgers in turn. */
+const POLICIES: readonly NodePolicyName[] = ['binpack', 'spread'];
+/** Of each question to two ledgers in turn, or under the profiler. */
 const ROUNDS = 30;
 
 export function run(): Promise<readonly Row[]> {
   const { ledger, rows: memory } = weighed(() => filledLedger({ nodes: NODES, slicesPerDevice: 1 }));
-  const verbs = ASKERS.flatMap((asker) => questionRows(asker, ledger));
+  const stream = streamRows();
+  const cold = ASKERS.flatMap((asker) => coldRows(asker, ledger));
   const twice = filledLedger({ nodes: NODES, slicesPerDevice: 2 });
-  const flat = ASKERS.flatMap((asker) => NAMES.map((names) => flatness({ asker, names, ledger, twice })));
+  const flat = ASKERS.flatMap((asker) => NAMES.map((names) => flatness(asker, names, { ledger, twice })));
   const events = [
-    ...eventRows(8 * NODES, eventTimes(ledger, NODES)),
-    ...eventRows(16 * NODES, eventTimes(twice, NODES)),
+    ...eventRows(SLICES, eventTimes(ledger, NODES)),
+    ...eventRows(2 * SLICES, eventTimes(twice, NODES)),
   ];
-  return Promise.resolve([...verbs, ...flat, ...events, ...memory, ...storedRows()]);
+  return Promise.resolve([...stream, ...cold, ...flat, ...events, ...allocationRows(ledger), ...memory]);
 }
 
-/** Every policy of the table: one that is added is measured. */
-function questionRows(asker: Asker, ledger: Ledger): readonly Row[] {
-  return NODE_POLICY_NAMES.flatMap((policy) =>
+const rulesOf = (policy: NodePolicyName): PlacingRules => ({
+  ...DEFAULT_RULES,
+  nodePolicy: nodePolicy(policy),
+  devicePolicy: [policy],
+});
+
+function stageOf(snapshot: Ledger, policy: NodePolicyName, names: number): Stage {
+  return { snapshot, rules: rulesOf(policy), names, nodes: NODES };
+}
+
+function streamRows(): readonly Row[] {
+  const pods = tracePods();
+  const tenants = filledByTrace(pods, { nodes: NODES, slices: SLICES });
+  return POLICIES.flatMap((policy) =>
     NAMES.flatMap((names) => {
-      const samples = samplesOf({ asker, policy, names, nodes: NODES }, ledger);
-      return verbRows(`${asker.name}, ${policy}`, names, samples);
+      const samples = streamSamples(pods, stageOf(tenants.ledger, policy, names), tenants);
+      const rows = verbRows(`openb stream, ${policy}`, names, samples);
+      return policy === 'binpack' && names === NODES ? [...rows, ...peerRows(samples)] : rows;
     }),
   );
 }
 
+function coldRows(asker: Asker, ledger: Ledger): readonly Row[] {
+  return POLICIES.flatMap((policy) =>
+    NAMES.flatMap((names) =>
+      verbRows(
+        `${asker.name}, ${policy}, never seen`,
+        names,
+        coldSamples(asker, stageOf(ledger, policy, names)),
+      ),
+    ),
+  );
+}
+
 interface Pair {
-  readonly asker: Asker;
-  readonly names: number;
   readonly ledger: Ledger;
   readonly twice: Ledger;
 }
 
-function flatness({ asker, names, ledger, twice }: Pair): Row {
-  const question = { asker, policy: 'binpack', names, nodes: NODES } as const;
-  const once: number[] = [];
-  const double: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    once.push(timeOf(question, ledger, round));
-    double.push(timeOf(question, twice, round));
-  }
-  return flatRow(`${asker.name}, ${names} names`, once, double);
+function flatness(asker: Asker, names: number, { ledger, twice }: Pair): Row {
+  const [once, double] = [stageOf(ledger, 'binpack', names), stageOf(twice, 'binpack', names)];
+  const samples = Array.from({ length: ROUNDS }, (_, round) => [
+    askAs(asker, once, round).ms,
+    askAs(asker, double, round).ms,
+  ]);
+  const column = (at: number): readonly number[] => samples.map((pair) => pair[at] as number);
+  return flatRow(`${asker.name}, never seen, ${names} names`, column(0), column(1));
+}
+
+/** Of pods that fit, seen before and never seen. */
+function allocationRows(ledger: Ledger): readonly Row[] {
+  const stage = stageOf(ledger, 'binpack', NODES);
+  return ASKERS.filter(({ fits }) => fits).flatMap(({ name, podOf }) => {
+    const round = (sampleOf: (round: number) => number) => (): void => {
+      for (let at = 0; at < ROUNDS; at++) ask(podOf(sampleOf(at)), stage, 0);
+    };
+    round((at) => at)();
+    return [
+      allocationRow(`${name}, seen before`, allocatedBy(round(() => 1)), ROUNDS * NODES),
+      allocationRow(`${name}, never seen`, allocatedBy(round((at) => 1000 + at)), ROUNDS * NODES),
+    ];
+  });
 }
 
 function weighed(make: () => Ledger): { readonly ledger: Ledger; readonly rows: readonly Row[] } {

@@ -8,6 +8,7 @@ import { PodMirror } from '../../src/scheduling/pod-mirror.js';
 import { readNodeFacts } from '../../src/wire/node-view.js';
 import { readPodView } from '../../src/wire/pod-view.js';
 import { VENDORS } from '../../src/vendors/index.js';
+import { timed } from './clock.js';
 import { assumptionOf, factsOf, sightingOf } from './fleet.js';
 import { rawNodeOf, rawPodOf } from './raw.js';
 
@@ -15,33 +16,31 @@ const ROUNDS = 5_000;
 /** Numbers of the pods that come and go: above all that the fleet holds. */
 const NEW_POD = 1000;
 
-export interface EventTimes {
+/** One kind of event, many times. */
+export interface EventTime {
   readonly event: string;
-  readonly micros: readonly number[];
+  /** Mean. */
+  readonly micros: number;
 }
 
 /** Leaves the ledger as it found it. */
-export function eventTimes(ledger: Ledger, nodes: number): readonly EventTimes[] {
+export function eventTimes(ledger: Ledger, nodes: number): readonly EventTime[] {
   const at = Array.from({ length: ROUNDS }, (_, round) => round % nodes);
-  const timed = <T>(event: string, things: readonly T[], act: (thing: T) => void): EventTimes => ({
-    event,
-    micros: things.map((thing) => micros(() => act(thing))),
-  });
   const comes = at.map((node) => sightingOf(node, NEW_POD));
   const times = [
-    timed(
+    timedEach(
       'pod assumed',
       at.map((node) => assumptionOf(node, NEW_POD)),
       (pod) => ledger.assume(pod),
     ),
-    timed('the same pod confirmed', comes, (pod) => ledger.confirm(pod)),
-    timed('pod seen again', comes, (pod) => ledger.confirm(pod)),
-    timed('pod released', comes, ({ uid }) => ledger.release(uid)),
-    timed('pod of another scheduler confirmed', comes, (pod) => ledger.confirm(pod)),
-    timed('node cordoned', at.map(cordoned), (node) => ledger.setNode(node)),
-    timed('a device falls ill', at.map(ill), (node) => ledger.setNode(node)),
-    timed('node as it was', at.map(factsOf), (node) => ledger.setNode(node)),
-    timed('node told again', at.map(factsOf), (node) => ledger.setNode(node)),
+    timedEach('the same pod confirmed', comes, (pod) => ledger.confirm(pod)),
+    timedEach('pod seen again', comes, (pod) => ledger.confirm(pod)),
+    timedEach('pod released', comes, ({ uid }) => ledger.release(uid)),
+    timedEach('pod of another scheduler confirmed', comes, (pod) => ledger.confirm(pod)),
+    timedEach('node cordoned', at.map(cordoned), (node) => ledger.setNode(node)),
+    timedEach('a device falls ill', at.map(ill), (node) => ledger.setNode(node)),
+    timedEach('node as it was', at.map(factsOf), (node) => ledger.setNode(node)),
+    timedEach('node told again', at.map(factsOf), (node) => ledger.setNode(node)),
     ...readTimes(ledger, at),
   ];
   for (const { uid } of comes) ledger.release(uid);
@@ -49,25 +48,18 @@ export function eventTimes(ledger: Ledger, nodes: number): readonly EventTimes[]
 }
 
 /** As the watch hands them on: a parsed object, read, followed. */
-function readTimes(ledger: Ledger, at: readonly number[]): readonly EventTimes[] {
+function readTimes(ledger: Ledger, at: readonly number[]): readonly EventTime[] {
   const troubles = { tell: () => {} };
   const pods = followPods({ ledger, troubles, pods: new PodMirror() });
   const nodes = followNodes({ ledger, troubles, pods: new PodMirror() });
   const rawPods = at.map((node) => rawPodOf(sightingOf(node, NEW_POD + 1)));
   const rawNodes = at.map((node) => rawNodeOf(factsOf(node)));
   return [
-    {
-      event: 'pod event, read and followed',
-      micros: rawPods.map((raw) => micros(() => pods.onUpsert(readPodView(raw, VENDORS)))),
-    },
-    {
-      event: 'pod gone, read and followed',
-      micros: rawPods.map((raw) => micros(() => pods.onDelete(readPodView(raw, VENDORS)))),
-    },
-    {
-      event: 'node event, read and followed',
-      micros: rawNodes.map((raw) => micros(() => nodes.onUpsert(readNodeFacts(raw, VENDORS)))),
-    },
+    timedEach('pod event, read and followed', rawPods, (raw) => pods.onUpsert(readPodView(raw, VENDORS))),
+    timedEach('pod gone, read and followed', rawPods, (raw) => pods.onDelete(readPodView(raw, VENDORS))),
+    timedEach('node event, read and followed', rawNodes, (raw) =>
+      nodes.onUpsert(readNodeFacts(raw, VENDORS)),
+    ),
   ];
 }
 
@@ -81,8 +73,9 @@ function ill(node: number): NodeFacts {
   return { ...facts, devices };
 }
 
-function micros(act: () => void): number {
-  const start = performance.now();
-  act();
-  return 1000 * (performance.now() - start);
+function timedEach<T>(event: string, things: readonly T[], act: (thing: T) => void): EventTime {
+  const ms = timed(() => {
+    for (const thing of things) act(thing);
+  });
+  return { event, micros: (1000 * ms) / things.length };
 }

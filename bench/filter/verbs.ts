@@ -1,56 +1,93 @@
 // SPDX-License-Identifier: Apache-2.0
 // Filter + prioritize, as the extender's handlers call them, without the wire. A sample is one pod.
-import type { Ledger } from '../../src/core/ledger.js';
-import { DEFAULT_RULES, nodePolicy } from '../../src/core/policies.js';
-import type { NodePolicyName } from '../../src/core/request.js';
+import type { PlacingRules } from '../../src/core/policies.js';
+import type { PodRequest } from '../../src/core/request.js';
 import { ok } from '../../src/core/result.js';
+import type { Snapshot } from '../../src/core/snapshot.js';
 import { filter } from '../../src/scheduling/filter.js';
 import { prioritize } from '../../src/scheduling/prioritize.js';
+import { timed } from './clock.js';
 import { nodeName } from './fleet.js';
 import type { Asker } from './pods.js';
+import { leave, settleOn, type Tenants } from './trace.js';
 
-export interface Question {
-  readonly asker: Asker;
-  readonly policy: NodePolicyName;
+export interface Stage {
+  readonly snapshot: Snapshot;
+  readonly rules: PlacingRules;
   /** Names that kube-scheduler sends: 500 of 5 000 by default, beginning at another node each time. */
   readonly names: number;
   readonly nodes: number;
 }
 
-/** Milliseconds for the sample-th pod. The names are new strings, as a body decoded from JSON has them. */
-export function timeOf(question: Question, ledger: Ledger, sample: number): number {
-  const names = namesOf(question, sample);
-  const scene = {
-    snapshot: ledger,
-    defaults: { ...DEFAULT_RULES, nodePolicy: nodePolicy(question.policy), devicePolicy: [question.policy] },
-  };
-  const request = question.asker.podOf(sample);
-  const start = performance.now();
-  const { answer } = filter(ok(request), names, scene);
-  prioritize(request, answer.nodeNames, scene);
-  const elapsed = performance.now() - start;
-  if (answer.nodeNames.length > 0 !== question.asker.fits)
-    throw new Error(`bug: ${question.asker.name}: ${answer.nodeNames.length} nodes named`);
-  return elapsed;
+export interface Asked {
+  readonly ms: number;
+  readonly offered: readonly string[];
 }
 
-const WARM_UP = 20;
-const SAMPLES = 500;
-/** A slow question is asked less often, so that the bench ends. */
-const ENOUGH_MS = 3000;
-const FEWEST = 30;
-
-export function samplesOf(question: Question, ledger: Ledger): readonly number[] {
-  const samples: number[] = [];
-  for (let sample = 0; sample < WARM_UP; sample++) timeOf(question, ledger, sample);
-  const end = performance.now() + ENOUGH_MS;
-  while (samples.length < SAMPLES && (samples.length < FEWEST || performance.now() < end))
-    samples.push(timeOf(question, ledger, WARM_UP + samples.length));
-  return samples;
+/** The names are new strings, as a body decoded from JSON has them. */
+export function ask(request: PodRequest, stage: Stage, sample: number): Asked {
+  const names = namesOf(stage, sample);
+  const scene = { snapshot: stage.snapshot, defaults: stage.rules };
+  let offered: readonly string[] = [];
+  const ms = timed(() => {
+    offered = filter(ok(request), names, scene).answer.nodeNames;
+    prioritize(request, offered, scene);
+  });
+  return { ms, offered };
 }
 
-function namesOf({ names, nodes }: Question, sample: number): readonly string[] {
+function namesOf({ names, nodes }: Stage, sample: number): readonly string[] {
   const from = (sample * names) % nodes;
   const all = Array.from({ length: names }, (_, at) => nodeName((from + at) % nodes));
   return JSON.parse(JSON.stringify(all)) as readonly string[];
+}
+
+const WARM_UP = 20;
+const SAMPLES = 400;
+/** A slow question is asked less often, so that the bench ends. */
+const ENOUGH_MS = 2000;
+const FEWEST = 100;
+
+/** Each sample a shape never seen before. */
+export function coldSamples(asker: Asker, stage: Stage): readonly number[] {
+  const samples: number[] = [];
+  const end = performance.now() + ENOUGH_MS;
+  for (let at = 0; at < SAMPLES + WARM_UP; at++) {
+    if (at >= FEWEST + WARM_UP && performance.now() > end) break;
+    const { ms } = askAs(asker, stage, at);
+    if (at >= WARM_UP) samples.push(ms);
+  }
+  return samples;
+}
+
+/** A bug where it fits and should not, or the other way. */
+export function askAs(asker: Asker, stage: Stage, sample: number): Asked {
+  const asked = ask(asker.podOf(sample), stage, sample);
+  if (asked.offered.length > 0 !== asker.fits)
+    throw new Error(`bug: ${asker.name}: ${asked.offered.length} nodes named`);
+  return asked;
+}
+
+const SEEN_BEFORE = 300;
+const STREAM = 1000;
+
+/**
+ * Pods of the trace one after the other, as they come to a scheduler that has been up for a while: between two
+ * questions the pod is bound to the best node named, and another one goes.
+ */
+export function streamSamples(
+  pods: readonly PodRequest[],
+  stage: Stage,
+  tenants: Tenants,
+): readonly number[] {
+  const samples: number[] = [];
+  for (let at = 0; at < SEEN_BEFORE + STREAM; at++) {
+    const request = pods[at % pods.length] as PodRequest;
+    const { ms, offered } = ask(request, stage, at);
+    if (at >= SEEN_BEFORE) samples.push(ms);
+    const [best] = offered;
+    if (best !== undefined) settleOn(tenants, request, best);
+    leave(tenants, at * 7919);
+  }
+  return samples;
 }
