@@ -9,6 +9,7 @@ import { mib, milliCores } from '../../src/core/units.js';
 export const VENDOR = 'nvidia';
 const DEVICES = 8;
 const SPLITS = 10;
+const CPU_MILLI = 96_000;
 
 export interface FleetSize {
   readonly nodes: number;
@@ -29,7 +30,8 @@ export const nodeName = (node: number): string => `gpu-node-${node}`;
 export function factsOf(node: number): NodeFacts {
   const devices = Array.from({ length: DEVICES }, (_, at) => deviceOf(node, at));
   const slots = new Map([[VENDOR, DEVICES * SPLITS]]);
-  return { name: nodeName(node), devices, unreadable: new Map(), slots, cordoned: new Set(), ...UNTOLD };
+  const told = { ...UNTOLD, cpuMilli: CPU_MILLI };
+  return { name: nodeName(node), devices, unreadable: new Map(), slots, cordoned: new Set(), ...told };
 }
 
 /** A pod of one slice on the device `pod % 8` of the node; the same arguments name the same pod. */

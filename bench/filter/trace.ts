@@ -33,7 +33,7 @@ export function tracePods(): readonly PodRequest[] {
 }
 
 /** A part of a device is the same part of its memory and its compute. */
-function requestOf({ gpus, gpuMilli }: OpenbPod): PodRequest {
+function requestOf({ gpus, gpuMilli, cpuMilli }: OpenbPod): PodRequest {
   const isWhole = gpuMilli === 1000;
   const slice: SliceRequest = {
     vendor: VENDOR,
@@ -44,7 +44,7 @@ function requestOf({ gpus, gpuMilli }: OpenbPod): PodRequest {
     priority: 'low',
   };
   const containers = [{ name: 'main', kind: 'app' as const, slices: [slice] }];
-  return { containers, choice: ANY_DEVICE, nodePolicy: null, devicePolicy: null, numa: null };
+  return { containers, choice: ANY_DEVICE, nodePolicy: null, devicePolicy: null, numa: null, cpuMilli };
 }
 
 /** Who came, in order of coming, so that somebody can go. */
@@ -76,7 +76,16 @@ export function settleOn(tenants: Tenants, request: PodRequest, name: string): b
   if (placed?.ok !== true) return false;
   const uid = `trace-${tenants.count++}`;
   const slots = new Map([[VENDOR, slicesOf(placed.value)]]);
-  const facts = { uid, pod: `trace/${uid}`, containers: KINDS, slots, isInitOnly: false, node: name };
+  const { cpuMilli } = request;
+  const facts = {
+    uid,
+    pod: `trace/${uid}`,
+    containers: KINDS,
+    slots,
+    isInitOnly: false,
+    node: name,
+    cpuMilli,
+  };
   tenants.ledger.assume({ ...facts, placement: placed.value, until: 60_000 });
   tenants.ledger.confirm({ ...facts, claim: { kind: 'placed', placement: placed.value } });
   tenants.uids.push(uid);

@@ -2,6 +2,7 @@
 // On what grounds does a node refuse a pod? A short text without a record per device: of each kind of misfit how many
 // devices have it, and what there is of the one that comes closest. Sentences are made of nothing else.
 import { Misfits } from './misfits.js';
+import { kindOf } from './node-kind.js';
 import type { NodeView } from './node.js';
 import type { PreparedPod } from './prepared.js';
 import type { NodeRefusal } from './refusal.js';
@@ -50,8 +51,8 @@ export class Grounds {
     return kind === 'SlotsShort' ? this.kindOf(node) : EVERYWHERE;
   }
 
-  private kindOf({ kind, name }: NodeView): string {
-    return this.namesIds ? name : kind;
+  private kindOf({ name, facts }: NodeView): string {
+    return this.namesIds ? name : kindOf(facts);
   }
 }
 

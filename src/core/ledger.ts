@@ -98,9 +98,11 @@ export class Ledger implements Snapshot {
   setNode(facts: NodeFacts): void {
     const record = this.recordOf(facts.name);
     if (isSame(record.facts, facts)) return;
+    const isOtherDevices = !isSame(record.facts?.devices, facts.devices);
     record.facts = facts;
-    for (const [uid, { holding }] of record.held)
-      record.held.set(uid, { holding, holds: weigh(holding, facts) });
+    if (isOtherDevices)
+      for (const [uid, { holding }] of record.held)
+        record.held.set(uid, { holding, holds: weigh(holding, facts) });
     this.rebuild(record);
   }
 

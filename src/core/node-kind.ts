@@ -5,14 +5,38 @@ import type { Device } from './device.js';
 import type { NodeFacts } from './node.js';
 import type { LinkMatrix } from './topology.js';
 
-/** A text of all that a node says of itself and that placing reads. */
-export function kindOf({ devices, unreadable, slots, cordoned, links, cpuMilli }: NodeFacts): string {
+/** Beyond this many kinds all are numbered anew: equal ones may then have two numbers, never other ones the same. */
+const MOST_KINDS = 4096;
+
+const known = new WeakMap<NodeFacts, string>();
+const numbers = new Map<string, number>();
+let last = 0;
+
+/** A short text, the same for nodes of one kind. */
+export function kindOf(facts: NodeFacts): string {
+  const before = known.get(facts);
+  if (before !== undefined) return before;
+  const kind = `kind ${numberOf(textOf(facts))}`;
+  known.set(facts, kind);
+  return kind;
+}
+
+function numberOf(text: string): number {
+  const number = numbers.get(text);
+  if (number !== undefined) return number;
+  if (numbers.size >= MOST_KINDS) numbers.clear();
+  numbers.set(text, ++last);
+  return last;
+}
+
+/** All that a node says of itself and that placing reads. */
+function textOf({ devices, unreadable, slots, cordoned, links, cpuMilli }: NodeFacts): string {
   const isCordoned = ({ id }: Device): boolean => cordoned === 'all' || cordoned.has(id);
   return JSON.stringify([
     devices.map((device) => [fieldsOf(device), isCordoned(device)]),
     [...unreadable.keys()],
     [...slots],
-    [...links].map(([vendor, matrix]) => [vendor, numberOf(matrix)]),
+    [...links].map(([vendor, matrix]) => [vendor, numberOfMatrix(matrix)]),
     cpuMilli,
   ]);
 }
@@ -23,12 +47,10 @@ function fieldsOf(device: Device): readonly unknown[] {
 }
 
 /** Matrices of equal content are one object. */
-const numbers = new WeakMap<LinkMatrix, number>();
-let matrices = 0;
+const matrices = new WeakMap<LinkMatrix, number>();
 
-function numberOf(matrix: LinkMatrix): number {
-  const known = numbers.get(matrix);
-  if (known !== undefined) return known;
-  numbers.set(matrix, ++matrices);
-  return matrices;
+function numberOfMatrix(matrix: LinkMatrix): number {
+  const number = matrices.get(matrix) ?? ++last;
+  matrices.set(matrix, number);
+  return number;
 }

@@ -67,8 +67,8 @@ export interface NodeView {
   readonly revision: number;
   /** A small whole number, the node's own as long as the ledger knows it: its row in columns of numbers. */
   readonly ordinal: number;
-  /** What it is when nobody is there (core/node-kind). */
-  readonly kind: string;
+  /** What it says of itself: one object as long as it says the same. */
+  readonly facts: NodeFacts;
   readonly vendors: ReadonlyMap<string, VendorView>;
   /** A pod (namespace/name) whose placement nobody can read: it may hold anything, so nothing is free. */
   readonly heldBy: string | null;

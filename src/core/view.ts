@@ -7,7 +7,6 @@ import type { Device, Hold } from './device.js';
 import { addHold, type Holds, NO_HOLD } from './hold.js';
 import type { Holding } from './holding.js';
 import type { DeviceState, NodeFacts, NodeView, Totals, VendorView } from './node.js';
-import { kindOf } from './node-kind.js';
 import { isSame } from './same.js';
 import { type LinkMatrix, numaLinks } from './topology.js';
 
@@ -60,7 +59,7 @@ export function viewOf(
     name: facts.name,
     revision,
     ordinal,
-    kind: kindOf(facts),
+    facts,
     vendors,
     heldBy: sum.heldBy,
     initOnly: sum.initOnly,

@@ -3,7 +3,6 @@
 import { emptied } from '../core/cure.js';
 import type { Holding } from '../core/holding.js';
 import { Ledger } from '../core/ledger.js';
-import { factsOf } from '../core/facts.js';
 import type { NodeView } from '../core/node.js';
 import { canPlace } from '../core/place.js';
 import type { PreparedPod } from '../core/prepared.js';
@@ -57,7 +56,7 @@ function costOf({ claim }: Holding): number {
 /** The node alone, with all its holders. */
 function trialOf(node: NodeView | undefined, holdings: readonly Holding[]): Ledger {
   const ledger = new Ledger();
-  if (node !== undefined) ledger.setNode(factsOf(node));
+  if (node !== undefined) ledger.setNode(node.facts);
   for (const holding of holdings) ledger.confirm(holding);
   return ledger;
 }
