@@ -4,14 +4,14 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Ledger } from '../src/core/ledger.js';
 import { DEFAULT_RULES, nodePolicy, type PlacingRules } from '../src/core/policies.js';
-import type { NodePolicyName } from '../src/core/request.js';
+import type { NodePolicyName, PodRequest } from '../src/core/request.js';
 import { allocatedBy } from './filter/allocation.js';
 import { eventTimes } from './filter/events.js';
 import { filledLedger } from './filter/fleet.js';
 import { ASKERS, type Asker } from './filter/pods.js';
 import { allocationRow, eventRows, flatRow, memoryRows, peerRows, verbRows } from './filter/rows.js';
-import { filledByTrace, tracePods } from './filter/trace.js';
-import { ask, askAs, coldSamples, type Stage, streamSamples } from './filter/verbs.js';
+import { filledByTrace, type Tenants, tracePods } from './filter/trace.js';
+import { answer, askAs, coldSamples, namesOf, type Stage, streamSamples } from './filter/verbs.js';
 import type { Row } from './report.js';
 
 export const about =
@@ -27,10 +27,13 @@ const ROUNDS = 30;
 
 export function run(): Promise<readonly Row[]> {
   const { ledger, rows: memory } = weighed(() => filledLedger({ nodes: NODES, slicesPerDevice: 1 }));
-  const stream = streamRows();
-  const cold = ASKERS.flatMap((asker) => coldRows(asker, ledger));
+  const pods = tracePods();
+  const tenants = filledByTrace(pods, { nodes: NODES, slices: SLICES });
+  const stream = streamRows(pods, tenants);
+  const cold = ASKERS.flatMap((asker) => coldRows(asker, asker.needsFree ? tenants.ledger : ledger));
   const twice = filledLedger({ nodes: NODES, slicesPerDevice: 2 });
-  const flat = ASKERS.flatMap((asker) => NAMES.map((names) => flatness(asker, names, { ledger, twice })));
+  const everywhere = ASKERS.filter(({ needsFree }) => !needsFree);
+  const flat = everywhere.flatMap((asker) => NAMES.map((names) => flatness(asker, names, { ledger, twice })));
   const events = [
     ...eventRows(SLICES, eventTimes(ledger, NODES)),
     ...eventRows(2 * SLICES, eventTimes(twice, NODES)),
@@ -48,9 +51,7 @@ function stageOf(snapshot: Ledger, policy: NodePolicyName, names: number): Stage
   return { snapshot, rules: rulesOf(policy), names, nodes: NODES };
 }
 
-function streamRows(): readonly Row[] {
-  const pods = tracePods();
-  const tenants = filledByTrace(pods, { nodes: NODES, slices: SLICES });
+function streamRows(pods: readonly PodRequest[], tenants: Tenants): readonly Row[] {
   return POLICIES.flatMap((policy) =>
     NAMES.flatMap((names) => {
       const samples = streamSamples(pods, stageOf(tenants.ledger, policy, names), tenants);
@@ -90,15 +91,16 @@ function flatness(asker: Asker, names: number, { ledger, twice }: Pair): Row {
 /** Of pods that fit, seen before and never seen. */
 function allocationRows(ledger: Ledger): readonly Row[] {
   const stage = stageOf(ledger, 'binpack', NODES);
-  return ASKERS.filter(({ fits }) => fits).flatMap(({ name, podOf }) => {
-    const round = (sampleOf: (round: number) => number) => (): void => {
-      for (let at = 0; at < ROUNDS; at++) ask(podOf(sampleOf(at)), stage, 0);
-    };
-    round((at) => at)();
-    return [
-      allocationRow(`${name}, seen before`, allocatedBy(round(() => 1)), ROUNDS * NODES),
-      allocationRow(`${name}, never seen`, allocatedBy(round((at) => 1000 + at)), ROUNDS * NODES),
-    ];
+  const names = namesOf(stage, 0);
+  const of = (what: string, pods: readonly PodRequest[]): Row => {
+    const allocated = allocatedBy(() => {
+      for (const pod of pods) answer(pod, names, stage);
+    });
+    return allocationRow(what, allocated, pods.length * NODES);
+  };
+  return ASKERS.filter(({ fits, needsFree }) => fits && !needsFree).flatMap(({ name, podOf }) => {
+    const pods = Array.from({ length: ROUNDS }, (_, at) => podOf(1000 + at));
+    return [of(`${name}, never seen`, pods), of(`${name}, seen before`, pods)];
   });
 }
 

@@ -14,6 +14,8 @@ import { VENDOR } from './fleet.js';
 export interface Asker {
   readonly name: string;
   readonly fits: boolean;
+  /** Asked where some devices are free: of the fleet that the trace has filled. */
+  readonly needsFree?: true;
   readonly podOf: (sample: number) => PodRequest;
 }
 
@@ -47,6 +49,7 @@ export const ASKERS: readonly Asker[] = [
   {
     name: 'mutex, binpack, numa',
     fits: true,
+    needsFree: true,
     podOf: (at) => ({
       ...pod([container('main', 'app', { memory: fixed(size(at)) })]),
       devicePolicy: ['mutex', 'binpack', 'numa'],

@@ -27,16 +27,25 @@ export interface Asked {
 /** The names are new strings, as a body decoded from JSON has them. */
 export function ask(request: PodRequest, stage: Stage, sample: number): Asked {
   const names = namesOf(stage, sample);
-  const scene = { snapshot: stage.snapshot, defaults: stage.rules };
   let offered: readonly string[] = [];
   const ms = timed(() => {
-    offered = filter(ok(request), names, scene).answer.nodeNames;
-    prioritize(request, offered, scene);
+    offered = answer(request, names, stage);
   });
   return { ms, offered };
 }
 
-function namesOf({ names, nodes }: Stage, sample: number): readonly string[] {
+export function answer(
+  request: PodRequest,
+  names: readonly string[],
+  { snapshot, rules }: Stage,
+): readonly string[] {
+  const scene = { snapshot, defaults: rules };
+  const offered = filter(ok(request), names, scene).answer.nodeNames;
+  prioritize(request, offered, scene);
+  return offered;
+}
+
+export function namesOf({ names, nodes }: Stage, sample: number): readonly string[] {
   const from = (sample * names) % nodes;
   const all = Array.from({ length: names }, (_, at) => nodeName((from + at) % nodes));
   return JSON.parse(JSON.stringify(all)) as readonly string[];

@@ -30,6 +30,8 @@ export function chainOf(policy: DevicePolicy): Chain {
 /** The same company, and tightly. */
 export const tightly = ({ company }: Chain): Chain => ({ company, rows: [BINPACK] });
 
+export const isTight = ({ rows }: Chain): boolean => rows.length === 1 && rows[0] === BINPACK;
+
 const STEPS = 1023;
 
 interface Term {

@@ -2,7 +2,7 @@
 // One device, one wish: does it fit, and if not, why.
 import { asCut, memoryOn } from './cut.js';
 import type { Device, Hold } from './device.js';
-import { ownsDevice } from './hold.js';
+import { isAllOf } from './hold.js';
 import type { DeviceState } from './node.js';
 import type { Slice } from './placement.js';
 import type { DeviceRefusal } from './refusal.js';
@@ -46,7 +46,7 @@ export function misfit(state: DeviceState, hold: Hold, wish: Wish): DeviceRefusa
   if (slice === null) return 'NoCut';
   if (isCompanyRefused(state, hold, wish.company))
     return state.hold.isExclusive ? 'HeldExclusively' : 'NotEmpty';
-  return crowding({ device, hold, memory: memoryOn(device, slice.memory), slice });
+  return crowding(device, hold, slice);
 }
 
 function unfitness({ device, isCordoned }: DeviceState, choice: DeviceChoice): DeviceRefusal['kind'] | null {
@@ -68,14 +68,8 @@ function isCompanyRefused(state: DeviceState, hold: Hold, company: Company = 'an
   return company === 'own' ? state.hold.slices > 0 : hold.slices > 0;
 }
 
-interface Crowd {
-  readonly device: Device;
-  readonly hold: Hold;
-  readonly memory: MiB;
-  readonly slice: SliceRequest;
-}
-
-function crowding({ device, hold, memory, slice }: Crowd): DeviceRefusal['kind'] | null {
+function crowding(device: Device, hold: Hold, slice: SliceRequest): DeviceRefusal['kind'] | null {
+  const memory = memoryOn(device, slice.memory);
   if (hold.isExclusive) return 'HeldExclusively';
   if (hold.slices > 0 && wantsWhole(device, memory, slice)) return 'NotEmpty';
   if (hold.slices >= device.splits) return 'SlicesShort';
@@ -84,17 +78,29 @@ function crowding({ device, hold, memory, slice }: Crowd): DeviceRefusal['kind']
 }
 
 function wantsWhole(device: Device, memory: MiB, slice: SliceRequest): boolean {
-  return slice.isExclusive || ownsDevice({ memory, cores: slice.cores }, device);
+  return slice.isExclusive || isAllOf(device, memory, slice.cores);
 }
 
-function allowsModel({ allowModels, denyModels }: DeviceChoice, model: string): boolean {
-  if (allowModels.length === 0 && denyModels.length === 0) return true;
+/** A pod's choice is asked for every device of the cluster, and these are of a few models. */
+const verdicts = new WeakMap<DeviceChoice, Map<string, boolean>>();
+
+function allowsModel(choice: DeviceChoice, model: string): boolean {
+  if (choice.allowModels.length === 0 && choice.denyModels.length === 0) return true;
+  let known = verdicts.get(choice);
+  if (known === undefined) verdicts.set(choice, (known = new Map()));
+  const verdict = known.get(model) ?? matchesModel(choice, model);
+  known.set(model, verdict);
+  return verdict;
+}
+
+function matchesModel({ allowModels, denyModels }: DeviceChoice, model: string): boolean {
   const name = model.toLowerCase();
   const isNamed = (part: string): boolean => name.includes(part.toLowerCase());
   return (allowModels.length === 0 || allowModels.some(isNamed)) && !denyModels.some(isNamed);
 }
 
 function allowsId({ allowIds, denyIds }: DeviceChoice, id: string): boolean {
+  if (allowIds.length === 0 && denyIds.length === 0) return true;
   return (allowIds.length === 0 || allowIds.includes(id)) && !denyIds.includes(id);
 }
 

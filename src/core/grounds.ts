@@ -6,17 +6,15 @@ import { kindOf } from './node-kind.js';
 import type { NodeView } from './node.js';
 import type { PreparedPod } from './prepared.js';
 import type { NodeRefusal } from './refusal.js';
-import { refuseNode } from './refuse.js';
-
-export interface NodeGrounds {
-  readonly text: string;
-  /** Where these grounds mean the same: EVERYWHERE, on nodes of this kind, or on this node. */
-  readonly scope: string;
-}
+import { isClosed, refuseNode } from './refuse.js';
 
 const EVERYWHERE = '';
 
 export class Grounds {
+  /** Of the node looked at last. */
+  text = '';
+  /** Where this text means the same: EVERYWHERE, on nodes of its kind, or on itself alone. */
+  scope = EVERYWHERE;
   private readonly misfits = new Misfits();
   /** Ids are told apart within a kind of node. */
   private readonly namesIds: boolean;
@@ -26,14 +24,26 @@ export class Grounds {
     this.namesIds = allowIds.length + denyIds.length > 0;
   }
 
-  /** Of a node that canPlace has refused. */
-  of(node: NodeView): NodeGrounds {
-    const closed = refuseNode(this.pod.request, node);
-    if (closed !== null) return { text: textOfClosed(closed), scope: this.scopeOfClosed(closed, node) };
+  /** At a node that canPlace has refused. */
+  lookAt(node: NodeView): void {
+    if (isClosed(this.pod, node)) this.sayClosed(node);
+    else this.sayMisfits(node);
+  }
+
+  private sayClosed(node: NodeView): void {
+    const refusal = refuseNode(this.pod.request, node) as NodeRefusal;
+    const isSlots = refusal.kind === 'SlotsShort';
+    this.text = isSlots ? `${refusal.kind} ${refusal.free} ${refusal.have >= refusal.want}` : refusal.kind;
+    this.scope = isSlots ? this.kindOf(node) : EVERYWHERE;
+  }
+
+  private sayMisfits(node: NodeView): void {
     const want = this.look(node);
-    // Misfits alone do not tell why: the node is looked at by itself.
-    if (want === null || this.misfits.fitting >= want) return { text: '', scope: node.name };
-    return { text: this.misfits.text(), scope: this.pod.only === null ? this.kindOf(node) : EVERYWHERE };
+    const isTold = want !== null && this.misfits.fitting < want;
+    this.text = isTold ? this.misfits.text() : '';
+    // Where misfits alone do not tell why, the node is looked at by itself.
+    if (!isTold) this.scope = node.name;
+    else this.scope = this.pod.only === null ? this.kindOf(node) : EVERYWHERE;
   }
 
   /** Devices of the wish that stopped it. */
@@ -47,16 +57,7 @@ export class Grounds {
     return only.slice.count;
   }
 
-  private scopeOfClosed({ kind }: NodeRefusal, node: NodeView): string {
-    return kind === 'SlotsShort' ? this.kindOf(node) : EVERYWHERE;
-  }
-
   private kindOf({ name, facts }: NodeView): string {
     return this.namesIds ? name : kindOf(facts);
   }
-}
-
-function textOfClosed(refusal: NodeRefusal): string {
-  if (refusal.kind !== 'SlotsShort') return refusal.kind;
-  return `${refusal.kind} ${refusal.free} ${refusal.have >= refusal.want}`;
 }

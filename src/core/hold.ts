@@ -23,8 +23,12 @@ export const NO_HOLDS: Holds = new Map();
 
 /** A slice owns its device when it has all its memory or all its compute. */
 export function ownsDevice(slice: Pick<Slice, 'memory' | 'cores'>, device: Device | undefined): boolean {
-  return slice.cores >= WHOLE_DEVICE || (device !== undefined && slice.memory >= device.memory);
+  if (device === undefined) return slice.cores >= WHOLE_DEVICE;
+  return isAllOf(device, slice.memory, slice.cores);
 }
+
+export const isAllOf = (device: Device, memory: MiB, cores: MilliCores): boolean =>
+  cores >= WHOLE_DEVICE || memory >= device.memory;
 
 export function addHold(a: Hold, b: Hold): Hold {
   return {

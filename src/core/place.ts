@@ -11,7 +11,7 @@ import type { ContainerPlacement, Placement, Slice } from './placement.js';
 import type { PlacingRules } from './policies.js';
 import { type PreparedPod, preparePod } from './prepared.js';
 import type { NodeRefusal } from './refusal.js';
-import { refuseNode, refuseTask } from './refuse.js';
+import { isClosed, refuseNode, refuseTask } from './refuse.js';
 import type { PodRequest } from './request.js';
 import { err, ok, type Result } from './result.js';
 import type { Trial } from './trial.js';
@@ -51,13 +51,14 @@ function placementOf({ containers }: PodRequest, { tasks }: Trial, node: NodeVie
 }
 
 /** place without its answer: does the pod fit? Answered without allocating. */
-export function canPlace({ request, only, isInitOnly, trials }: PreparedPod, node: NodeView): boolean {
-  if (only === null) return refuseNode(request, node) === null && hasFitting(trials, node);
-  const view = node.vendors.get(only.slice.vendor);
-  if (view === undefined || view.unreadable !== null || node.heldBy !== null) return false;
-  if (view.slots - view.slotsUsed < only.slice.count || (isInitOnly && node.initOnly !== null)) return false;
-  return hasRoom(view.devices, only);
+export function canPlace(pod: PreparedPod, node: NodeView): boolean {
+  if (isClosed(pod, node)) return false;
+  const { only, trials } = pod;
+  if (only === null) return hasFitting(trials, node);
+  return hasRoom(node.vendors.get(only.slice.vendor)?.devices ?? NO_DEVICES, only);
 }
+
+const NO_DEVICES: readonly DeviceState[] = [];
 
 function hasFitting(trials: readonly Trial[], node: NodeView): boolean {
   for (let at = 0; at < trials.length; at++) if (trials[at]?.fits(node) === true) return true;

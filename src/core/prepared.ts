@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // All that is asked of every node and that can be worked out once per pod.
 import { type Ask, asksOf } from './asks.js';
-import { chainOf, tightly } from './chain.js';
+import { type Chain, chainOf, isTight, tightly } from './chain.js';
 import type { Company, Wish } from './fit.js';
 import { asWritten, hasChoiceOfOrder, largestFirst } from './order.js';
-import { isInitOnly } from './phases.js';
+import { isInitOnly, slotsWanted } from './phases.js';
 import type { PlacingRules } from './policies.js';
 import type { DevicePolicy, NodePolicy, PodRequest, SliceRequest } from './request.js';
+import { isSame } from './same.js';
 import { Trial } from './trial.js';
 
 export interface PreparedPod {
@@ -17,6 +18,8 @@ export interface PreparedPod {
   /** The one wish of a pod of one asking container and one vendor, which is nearly every pod; else null. */
   readonly only: Wish | null;
   readonly isInitOnly: boolean;
+  /** Slots that the kubelet will take of each vendor. */
+  readonly wants: readonly { readonly vendor: string; readonly want: number }[];
   /** The containers as written, and where there is a choice the largest first and tightly. */
   readonly trials: readonly Trial[];
   readonly nodePolicy: NodePolicy;
@@ -49,12 +52,19 @@ export function preparePod(request: PodRequest, rules: PlacingRules): PreparedPo
     key: keyOf(request, rules),
     only: isPlain ? wish : null,
     isInitOnly: isInitOnly(request),
-    trials: hasChoiceOfOrder(request)
+    wants: [...slotsWanted(request)].map(([vendor, want]) => ({ vendor, want })),
+    trials: hasOtherWay(request, chain)
       ? [first, new Trial(containers, largestFirst(request), tight)]
       : [first],
     nodePolicy: request.nodePolicy ?? rules.nodePolicy,
     asks: preparedAsks(request, flat),
   };
+}
+
+/** Whether serving the largest first and tightly is anything else than serving as written. */
+function hasOtherWay(request: PodRequest, chain: Chain): boolean {
+  if (!hasChoiceOfOrder(request)) return false;
+  return !isTight(chain) || !isSame(largestFirst(request), asWritten(request));
 }
 
 /** What the pod says of itself, else the rules; who would like one NUMA node likes it first. */

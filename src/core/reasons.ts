@@ -37,7 +37,8 @@ export class Reasons {
   /** Of a node that canPlace has refused; undefined: one nobody has told us of. */
   of(node: NodeView | undefined): Reason {
     if (node === undefined) return UNKNOWN;
-    const { text, scope } = this.grounds.of(node);
+    this.grounds.lookAt(node);
+    const { text, scope } = this.grounds;
     let ofScope = this.known.get(scope);
     if (ofScope === undefined) {
       ofScope = new Map();

@@ -4,6 +4,7 @@ import type { Hold } from './device.js';
 import { describeMisfit, misfit } from './fit.js';
 import type { NodeView, VendorView } from './node.js';
 import { isInitOnly, slotsWanted } from './phases.js';
+import type { PreparedPod } from './prepared.js';
 import type { DeviceRefusal, NodeRefusal } from './refusal.js';
 import type { PodRequest } from './request.js';
 import type { Trial, TrialTask } from './trial.js';
@@ -17,6 +18,18 @@ export function refuseNode(request: PodRequest, node: NodeView): NodeRefusal | n
   }
   if (node.initOnly !== null && isInitOnly(request)) return { kind: 'InitOnlyInFlight', pod: node.initOnly };
   return null;
+}
+
+/** refuseNode without its answer, for thousands of nodes. */
+export function isClosed({ wants, isInitOnly: initOnly }: PreparedPod, node: NodeView): boolean {
+  if (node.heldBy !== null || (initOnly && node.initOnly !== null)) return true;
+  for (let at = 0; at < wants.length; at++) {
+    const { vendor, want } = wants[at] as PreparedPod['wants'][number];
+    const view = node.vendors.get(vendor);
+    if (view === undefined || view.unreadable !== null || view.devices.length === 0) return true;
+    if (view.slots - view.slotsUsed < want) return true;
+  }
+  return false;
 }
 
 function refuseVendor(view: VendorView | undefined, want: number): NodeRefusal | null {

@@ -8,7 +8,7 @@ export type Tally = { -readonly [K in keyof Hold]: Hold[K] };
 
 export const tally = (): Tally => ({ ...NO_HOLD });
 
-export function copy(to: Tally, from: Hold): void {
+export function copy(to: Tally, from: Hold): Tally {
   to.memory = from.memory;
   to.cores = from.cores;
   to.slices = from.slices;
@@ -16,6 +16,7 @@ export function copy(to: Tally, from: Hold): void {
   to.highMemory = from.highMemory;
   to.highCores = from.highCores;
   to.highSlices = from.highSlices;
+  return to;
 }
 
 export function add(to: Tally, more: Hold): Tally {

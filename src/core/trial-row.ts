@@ -3,7 +3,7 @@
 // sidecars before it, apps beside all that stays.
 import { asCut, memoryOn } from './cut.js';
 import type { Device } from './device.js';
-import { NO_HOLD, ownsDevice } from './hold.js';
+import { isAllOf, NO_HOLD } from './hold.js';
 import type { ContainerKind, SliceRequest } from './request.js';
 import { add, copy, raise, type Tally, tally } from './tally.js';
 import type { MiB, MilliCores } from './units.js';
@@ -14,15 +14,19 @@ export interface TrialRow {
   readonly sidecars: Tally;
   readonly running: Tally;
   readonly peak: Tally;
+  /** The pod has something of the device; else all of the above are empty. */
+  isTouched: boolean;
   isFitting: boolean;
 }
 
 export function emptyRow(): TrialRow {
   const tallies = { own: tally(), sidecars: tally(), running: tally(), peak: tally() };
-  return { ...tallies, isFitting: false };
+  return { ...tallies, isTouched: false, isFitting: false };
 }
 
 export function clear(row: TrialRow): void {
+  if (!row.isTouched) return;
+  row.isTouched = false;
   copy(row.own, NO_HOLD);
   copy(row.sidecars, NO_HOLD);
   copy(row.running, NO_HOLD);
@@ -33,13 +37,15 @@ export function clear(row: TrialRow): void {
 export const besideOf = (row: TrialRow, kind: ContainerKind): Tally =>
   kind === 'init' ? row.sidecars : row.running;
 
-export function takeSlice({ own }: TrialRow, device: Device, slice: SliceRequest): void {
+export function takeSlice(row: TrialRow, device: Device, slice: SliceRequest): void {
+  const { own } = row;
+  row.isTouched = true;
   const cut = asCut(device, slice) ?? slice;
   const memory = memoryOn(device, cut.memory);
   own.memory = (own.memory + memory) as MiB;
   own.cores = (own.cores + cut.cores) as MilliCores;
   own.slices += 1;
-  own.isExclusive ||= ownsDevice({ memory, cores: cut.cores }, device);
+  own.isExclusive ||= isAllOf(device, memory, cut.cores);
   if (slice.priority !== 'high') return;
   own.highMemory = (own.highMemory + memory) as MiB;
   own.highCores = (own.highCores + cut.cores) as MilliCores;

@@ -7,7 +7,7 @@ import { asCut, memoryOn } from './cut.js';
 import type { Device, Hold } from './device.js';
 import { misfit, type Wish } from './fit.js';
 import type { Misfits } from './misfits.js';
-import type { DeviceState, NodeView } from './node.js';
+import type { DeviceState, NodeView, VendorView } from './node.js';
 import type { Packing } from './packing/packing.js';
 import type { ContainerKind } from './request.js';
 import type { DeviceSight } from './sight.js';
@@ -30,6 +30,8 @@ export interface TrialTask {
   readonly container: number;
   readonly kind: ContainerKind;
   readonly wish: Wish;
+  /** Number of the vendor among those that the pod asks. */
+  readonly vendor: number;
   readonly chain: ChainOfCount;
   readonly isOneNuma: boolean;
   readonly isLastOfContainer: boolean;
@@ -46,28 +48,33 @@ export class Trial {
   readonly tasks: readonly TrialTask[];
   /** The task that found no devices; null while none has failed. */
   failed: TrialTask | null = null;
-  private readonly rows: TrialRow[] = [];
+  /** Per vendor that the pod asks. */
+  private readonly rowsOf: readonly TrialRow[][];
   private readonly seen = tally();
   private readonly chooser = new Chooser();
   private readonly candidates: number[] = [];
   private readonly sight: Sight;
   private node: NodeView | null = null;
+  /** Of the task's vendor, with a row each. */
   private devices = NO_DEVICES;
-  /** Where the vendor's rows begin. */
-  private base = 0;
+  private rows: TrialRow[] = [];
 
   /** `order`: indexes of containers. */
   constructor(containers: readonly TrialContainer[], order: readonly number[], rules: TrialRules) {
+    const vendors: string[] = [];
+    const numberOf = (vendor: string): number =>
+      vendors.includes(vendor) ? vendors.indexOf(vendor) : vendors.push(vendor) - 1;
     this.tasks = order.flatMap((container) => {
       const { kind, wishes } = containers[container] as TrialContainer;
       return wishes.map((wish, at) => ({
-        ...{ container, kind, wish, picked: [] },
+        ...{ container, kind, wish, picked: [], vendor: numberOf(wish.slice.vendor) },
         chain: new ChainOfCount(rules.chain, wish.slice.count),
         isOneNuma: rules.isOneNuma && wish.slice.count > 1,
         isLastOfContainer: at === wishes.length - 1,
       }));
     });
-    this.sight = { packing: rules.packing, hold: this.seen } as Sight;
+    this.rowsOf = vendors.map(() => []);
+    this.sight = { packing: rules.packing } as Sight;
   }
 
   /** True where every container finds its devices; which the last one gets does not matter then. */
@@ -101,7 +108,7 @@ export class Trial {
   private run(node: NodeView, chosen: number): boolean {
     this.node = node;
     this.failed = null;
-    this.reset(node);
+    this.reset();
     for (let at = 0; at < this.tasks.length; at++) {
       const task = this.tasks[at] as TrialTask;
       if (!this.look(task)) {
@@ -110,16 +117,23 @@ export class Trial {
       }
       if (at >= chosen) continue;
       this.choose(task);
-      if (task.isLastOfContainer) for (const row of this.rows) book(row, task.kind);
+      if (task.isLastOfContainer) this.book(task.kind);
     }
     return true;
   }
 
-  private reset(node: NodeView): void {
-    let all = 0;
-    for (const { devices } of node.vendors.values()) all += devices.length;
-    while (this.rows.length < all) this.rows.push(emptyRow());
-    for (let at = 0; at < all; at++) clear(this.rows[at] as TrialRow);
+  private book(kind: ContainerKind): void {
+    for (let vendor = 0; vendor < this.rowsOf.length; vendor++) {
+      const rows = this.rowsOf[vendor] as TrialRow[];
+      for (let at = 0; at < rows.length; at++) book(rows[at] as TrialRow, kind);
+    }
+  }
+
+  private reset(): void {
+    for (let vendor = 0; vendor < this.rowsOf.length; vendor++) {
+      const rows = this.rowsOf[vendor] as TrialRow[];
+      for (let at = 0; at < rows.length; at++) clear(rows[at] as TrialRow);
+    }
   }
 
   /** Which devices fit, and are they enough? */
@@ -136,18 +150,12 @@ export class Trial {
     return !task.isOneNuma || this.hasNuma(task.wish.slice.count);
   }
 
-  private turnTo({ wish }: TrialTask): void {
-    this.base = 0;
-    this.devices = NO_DEVICES;
-    for (const [vendor, view] of this.node?.vendors ?? []) {
-      if (vendor !== wish.slice.vendor) {
-        this.base += view.devices.length;
-        continue;
-      }
-      this.devices = view.devices;
-      this.sight.view = view;
-      return;
-    }
+  private turnTo({ vendor, wish }: TrialTask): void {
+    const view = this.node?.vendors.get(wish.slice.vendor);
+    this.devices = view?.devices ?? NO_DEVICES;
+    this.sight.view = view as VendorView;
+    this.rows = this.rowsOf[vendor] as TrialRow[];
+    while (this.rows.length < this.devices.length) this.rows.push(emptyRow());
   }
 
   private hasNuma(count: number): boolean {
@@ -220,13 +228,12 @@ export class Trial {
 
   /** Liked by all that this pod will ever hold there: what its init container paid for is there anyway. */
   private likeOf(at: number, { wish, chain }: TrialTask): number {
-    const { hold, device } = this.devices[at] as DeviceState;
-    copy(this.seen, hold);
-    add(this.seen, this.rowAt(at).peak);
+    const { device } = this.devices[at] as DeviceState;
     const cut = asCut(device, wish.slice) ?? wish.slice;
     const { sight } = this;
     sight.node = this.node as NodeView;
     sight.at = at;
+    sight.hold = this.holdWith(at, this.rowAt(at).peak);
     sight.device = device;
     sight.wish = wish;
     sight.memory = memoryOn(device, cut.memory);
@@ -235,12 +242,17 @@ export class Trial {
   }
 
   private holdBeside(at: number, kind: ContainerKind): Hold {
-    copy(this.seen, (this.devices[at] as DeviceState).hold);
-    return add(this.seen, besideOf(this.rowAt(at), kind));
+    return this.holdWith(at, besideOf(this.rowAt(at), kind));
+  }
+
+  /** What others hold, and of the pod's own so much. */
+  private holdWith(at: number, own: Hold): Hold {
+    const { hold } = this.devices[at] as DeviceState;
+    return this.rowAt(at).isTouched ? add(copy(this.seen, hold), own) : hold;
   }
 
   private rowAt(at: number): TrialRow {
-    return this.rows[this.base + at] as TrialRow;
+    return this.rows[at] as TrialRow;
   }
 
   private deviceAt(at: number): Device {

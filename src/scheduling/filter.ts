@@ -24,8 +24,8 @@ export const SHORT_LIST = 8;
 
 export interface Filtered {
   readonly answer: FilterAnswer;
-  /** By node, where none can hold the pod. */
-  readonly refusals: ReadonlyMap<string, Reason>;
+  /** Of each node in turn, where none can hold the pod. */
+  readonly refusals: readonly Reason[];
 }
 
 /** The best nodes by policy; when there are none, for each node why not. */
@@ -42,31 +42,30 @@ export function filter(
   const pod = preparePod(request.value, scene.defaults);
   const likes = new Likes(pod, scene.snapshot);
   const best = new ShortList();
-  for (const name of names) {
-    const node = scene.snapshot.node(name);
-    if (node !== undefined) best.offer(name, likes.of(node));
+  const nodes = names.map((name) => scene.snapshot.node(name));
+  for (let at = 0; at < nodes.length; at++) {
+    const node = nodes[at];
+    if (node !== undefined) best.offer(names[at] as string, likes.of(node));
   }
   if (best.size > 0) return offer(best.names());
   const reasons = new Reasons(pod);
-  return refuseAll(names, (name) => reasons.of(scene.snapshot.node(name)));
+  return refuseAll(names, (at) => reasons.of(nodes[at]));
 }
 
-const NONE: ReadonlyMap<string, Reason> = new Map();
 const offer = (nodeNames: readonly string[]): Filtered => ({
   answer: { nodeNames, curable: {}, incurable: {} },
-  refusals: NONE,
+  refusals: [],
 });
 
-function refuseAll(names: readonly string[], refuse: (name: string) => Reason): Filtered {
+function refuseAll(names: readonly string[], refuse: (at: number) => Reason): Filtered {
   const curable: Record<string, string> = {};
   const incurable: Record<string, string> = {};
-  const refusals = new Map<string, Reason>();
-  for (const name of names) {
-    const reason = refuse(name);
-    refusals.set(name, reason);
+  const refusals = names.map((name, at) => {
+    const reason = refuse(at);
     const map = reason.curable === 'never' ? incurable : curable;
     map[name] = reason.text;
-  }
+    return reason;
+  });
   return { answer: { nodeNames: [], curable, incurable }, refusals };
 }
 

@@ -80,10 +80,10 @@ function filterWith(joint: ExtenderJoint): ExtenderPorts['filter'] {
     const pod = viewOf(raw, joint);
     const { revision } = scene.snapshot;
     let { answer, refusals } = filter(pod.request, nodeNames, scene);
-    if (pod.request.ok && refusals.size > 0 && (await awaitNews(revision)))
+    if (pod.request.ok && refusals.length > 0 && (await awaitNews(revision)))
       ({ answer, refusals } = filter(pod.request, nodeNames, scene));
-    if (pod.request.ok && refusals.size > 0 && doubts.doubt(pod.uid, ledger.openings)) return NOT_HEARD;
-    for (const { kind } of refusals.values()) metrics.count('refusals', { verb: 'filter', kind });
+    if (pod.request.ok && refusals.length > 0 && doubts.doubt(pod.uid, ledger.openings)) return NOT_HEARD;
+    for (const { kind } of refusals) metrics.count('refusals', { verb: 'filter', kind });
     const offered = scoresOf(pod, answer.nodeNames, scene);
     decisions.record({
       ...{ at: clock.now(), verb: 'filter', pod: nameOf(pod), uid: pod.uid },
@@ -114,7 +114,7 @@ function scoresOf({ request }: PodView, names: readonly string[], scene: Scene):
 
 function countKinds(refusals: Filtered['refusals']): Readonly<Record<string, number>> {
   const counts: Record<string, number> = {};
-  for (const { kind } of refusals.values()) counts[kind] = (counts[kind] ?? 0) + 1;
+  for (const { kind } of refusals) counts[kind] = (counts[kind] ?? 0) + 1;
   return counts;
 }
 
