@@ -83,7 +83,9 @@ function filterWith(joint: ExtenderJoint): ExtenderPorts['filter'] {
     if (pod.request.ok && refusals.length > 0 && (await awaitNews(revision)))
       ({ answer, refusals } = filter(pod.request, nodeNames, scene));
     if (pod.request.ok && refusals.length > 0 && doubts.doubt(pod.uid, ledger.openings)) return NOT_HEARD;
-    for (const { kind } of refusals) metrics.count('refusals', { verb: 'filter', kind });
+    const kinds = countKinds(refusals);
+    for (const [kind, nodes] of Object.entries(kinds))
+      metrics.count('refusals', { verb: 'filter', kind }, nodes);
     const offered = scoresOf(pod, answer.nodeNames, scene);
     decisions.record({
       ...{ at: clock.now(), verb: 'filter', pod: nameOf(pod), uid: pod.uid },
@@ -91,7 +93,7 @@ function filterWith(joint: ExtenderJoint): ExtenderPorts['filter'] {
       request: pod.request.ok ? pod.request.value : null,
       candidates: nodeNames.length,
       offered,
-      refusals: countKinds(refusals),
+      refusals: kinds,
     });
     const counts = { asked: nodeNames.length, offered: answer.nodeNames.length };
     log.debug({ pod: nameOf(pod), revision: scene.snapshot.revision, ...counts }, 'filter');
