@@ -78,6 +78,26 @@ describe('the inventory letter', () => {
     });
   });
 
+  it('is an error, and no exception, whatever stands where the links should', () => {
+    const words = fc.oneof(fc.constantFrom('NV4', 'SYS', 'NV0', 'nv4', ''), fc.anything());
+    const links = fc.oneof(fc.array(fc.array(words, { maxLength: 3 }), { maxLength: 3 }), fc.jsonValue());
+    fc.assert(
+      fc.property(links, (said) => {
+        let letter = '';
+        try {
+          letter = JSON.stringify({ v: 1, devices: TWO, links: said });
+        } catch {
+          return; // A big integer, or a ring: no letter can say it.
+        }
+        const read = decodeInventory('nvidia', letter);
+        const told = (JSON.parse(letter) as { links?: unknown }).links;
+        const isGood = told === undefined || ['[["NV4"]]', '[["SYS"]]'].includes(JSON.stringify(told));
+        expect(read.ok).toBe(isGood);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   const anyDevices = fc.uniqueArray(
     fc
       .record({
