@@ -10,7 +10,9 @@ import { buildScheduler } from './scheduler/build.js';
 import { readSchedulerOptions } from './scheduler/options.js';
 
 const options = readSchedulerOptions(process.argv, process.env);
-const log = pino({ name: 'kerf-scheduler', level: options.logLevel });
+/** A line a pod is bound: written several at once, half a second later at most, and at the end. */
+const lines = pino.destination({ sync: false, minLength: 4096, periodicFlush: 500 });
+const log = pino({ name: 'kerf-scheduler', level: options.logLevel }, lines);
 
 async function main(): Promise<void> {
   const scheduler = await buildScheduler(options, log);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The thin way to the API server: JSON text in and out over a few kept-alive connections.
 // No discovery, no model classes: a reader parses what it needs.
-import { type Dispatcher, request } from 'undici';
+import { request } from 'undici';
 import { type Clock, systemClock } from '../clock.js';
 import { type Access, AccessKeeper } from './access.js';
 import type { Credentials } from './credentials.js';
+import { exchange, type Reply } from './exchange.js';
 import { faultOf, KubeFault } from './fault.js';
 
 export interface KubeCall {
@@ -46,38 +47,41 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
   return new HttpKubeClient(options);
 }
 
-type Kind = 'calls' | 'streams';
-
 class HttpKubeClient implements KubeClient {
   private readonly clock: Clock;
   private readonly keeper: AccessKeeper;
+  private readonly origin: string;
+  /** A proxy in front of several clusters tells them apart by it; mostly empty. */
+  private readonly prefix: string;
 
   constructor(private readonly options: KubeClientOptions) {
+    const { origin, pathname } = new URL(options.credentials.server);
+    this.origin = origin;
+    this.prefix = pathname.replace(/\/+$/, '');
     this.clock = options.clock ?? systemClock;
     this.keeper = new AccessKeeper(options.credentials, this.clock, options.connections ?? 16);
   }
 
   async send(call: KubeCall): Promise<string> {
-    const signal = call.signal ?? AbortSignal.timeout(call.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-    return bodyOf(await this.answered({ ...call, signal }, 'calls'));
+    return (await this.answered((access) => this.exchange(call, access))).text;
   }
 
   async lines(call: KubeCall): Promise<AsyncIterable<string>> {
-    return linesOf((await this.answered(call, 'streams')).body);
+    return linesOf((await this.answered((access) => this.open(call, access))).stream);
   }
 
   close(): Promise<void> {
     return this.keeper.close();
   }
 
-  private async answered(call: KubeCall, kind: Kind): Promise<Dispatcher.ResponseData> {
+  private async answered<T extends Reply>(ask: (access: Access) => Promise<T>): Promise<T> {
     for (let attempt = 0; ; attempt++) {
-      const answer = await this.ask(call, await this.access(), kind);
-      if (answer.statusCode < 300) return answer;
-      const text = await bodyOf(answer);
-      if (answer.statusCode === 401 && attempt === 0) this.keeper.expire();
-      else if (answer.statusCode !== 429 || attempt >= RETRIES_429) throw faultOf(answer.statusCode, text);
-      else await pause(this.clock, answer.headers['retry-after']);
+      const answer = await ask(await this.access());
+      const { status, headers, text } = answer;
+      if (status < 300) return answer;
+      if (status === 401 && attempt === 0) this.keeper.expire();
+      else if (status !== 429 || attempt >= RETRIES_429) throw faultOf(status, text);
+      else await pause(this.clock, headers['retry-after']);
     }
   }
 
@@ -92,40 +96,55 @@ class HttpKubeClient implements KubeClient {
     }
   }
 
-  private async ask(call: KubeCall, access: Access, kind: Kind): Promise<Dispatcher.ResponseData> {
+  private async exchange(call: KubeCall, access: Access): Promise<Reply> {
+    const { method, body, signal } = call;
     try {
-      return await request(urlOf(this.options.credentials.server, call), {
-        method: call.method,
-        dispatcher: access[kind],
-        headers: headersOf(call, { ...access.headers, 'user-agent': this.options.agent }),
-        headersTimeout: call.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-        bodyTimeout: 0,
-        ...(call.body === undefined ? {} : { body: call.body }),
-        ...(call.signal === undefined ? {} : { signal: call.signal }),
+      return await exchange(access.calls, {
+        ...{ origin: this.origin, path: this.prefix + pathOf(call), method },
+        headers: this.headersOf(call, access),
+        timeoutMs: call.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+        ...(body === undefined ? {} : { body }),
+        ...(signal === undefined ? {} : { signal }),
       });
     } catch (cause) {
       throw unreachable(cause);
     }
   }
-}
 
-function urlOf(server: string, call: KubeCall): string {
-  const query = call.query === undefined ? '' : new URLSearchParams(call.query).toString();
-  return query === '' ? `${server}${call.path}` : `${server}${call.path}?${query}`;
-}
-
-function headersOf(call: KubeCall, base: Record<string, string>): Record<string, string> {
-  const headers: Record<string, string> = { ...base, accept: call.accept ?? 'application/json' };
-  if (call.body !== undefined) headers['content-type'] = call.contentType ?? 'application/json';
-  return headers;
-}
-
-async function bodyOf(answer: Dispatcher.ResponseData): Promise<string> {
-  try {
-    return await answer.body.text();
-  } catch (cause) {
-    throw unreachable(cause);
+  private async open(call: KubeCall, access: Access): Promise<StreamAnswer> {
+    try {
+      const { statusCode, headers, body } = await request(this.origin + this.prefix + pathOf(call), {
+        method: call.method,
+        dispatcher: access.streams,
+        headers: this.headersOf(call, access),
+        headersTimeout: call.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+        bodyTimeout: 0,
+        ...(call.signal === undefined ? {} : { signal: call.signal }),
+      });
+      return { status: statusCode, headers, stream: body, text: statusCode < 300 ? '' : await body.text() };
+    } catch (cause) {
+      throw unreachable(cause);
+    }
   }
+
+  private headersOf(call: KubeCall, access: Access): Record<string, string> {
+    const headers: Record<string, string> = {
+      ...access.headers,
+      'user-agent': this.options.agent,
+      accept: call.accept ?? 'application/json',
+    };
+    if (call.body !== undefined) headers['content-type'] = call.contentType ?? 'application/json';
+    return headers;
+  }
+}
+
+interface StreamAnswer extends Reply {
+  readonly stream: AsyncIterable<Uint8Array>;
+}
+
+function pathOf({ path, query }: KubeCall): string {
+  const text = query === undefined ? '' : new URLSearchParams(query).toString();
+  return text === '' ? path : `${path}?${text}`;
 }
 
 function unreachable(cause: unknown): KubeFault {

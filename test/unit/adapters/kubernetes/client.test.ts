@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createBinder, createPodReader } from '../../../../src/adapters/kubernetes/binder.js';
 import { createKubeClient, type KubeClient } from '../../../../src/adapters/kubernetes/client.js';
 import { createEventWriter } from '../../../../src/adapters/kubernetes/events.js';
@@ -26,6 +26,7 @@ const hangUp: Answer = (response) => response.destroy();
 let seen: Seen[];
 let answers: Answer[];
 let token: string;
+let prefix = '';
 let clock: FakeClock;
 let client: KubeClient;
 let close: () => Promise<void>;
@@ -49,7 +50,7 @@ beforeEach(async () => {
   const { port } = server.address() as AddressInfo;
   client = createKubeClient({
     credentials: {
-      server: `http://127.0.0.1:${port}`,
+      server: `http://127.0.0.1:${port}${prefix}`,
       read: async () => {
         if (token === '') throw new Error('no such file');
         return { tls: {}, headers: { Authorization: `Bearer ${token}` } };
@@ -133,6 +134,38 @@ describe('the client', () => {
     expect(await faultOf(get())).toMatchObject({ status: 0, code: 'Unreachable' });
   });
 
+  it('gives up an answer that does not come in time, or that nobody wants any more', async () => {
+    const silence: Answer = () => {};
+    answers.push(silence, (response) => response.writeHead(200).write('{'), silence);
+    const late = { method: 'GET', path: '/late', timeoutMs: 50 } as const;
+    const message = 'the API server cannot be reached: no answer within 0.05 s';
+    expect(await faultOf(client.send(late))).toMatchObject({ code: 'Unreachable', message });
+    expect(await faultOf(client.send(late))).toMatchObject({ code: 'Unreachable', message });
+    const stop = new AbortController();
+    const unwanted = client.send({ method: 'GET', path: '/unwanted', signal: stop.signal });
+    await expect.poll(() => seen.length).toBe(3);
+    stop.abort();
+    expect(await faultOf(unwanted)).toMatchObject({ message: expect.stringContaining('was given up') });
+    const signal = AbortSignal.abort();
+    expect(await faultOf(client.send({ method: 'GET', path: '/never', signal }))).toMatchObject({
+      status: 0,
+    });
+    expect(seen.map(({ url }) => url)).toEqual(['/late', '/late', '/unwanted']);
+  });
+
+  it('gives up a call that waits for a connection, and never sends it', async () => {
+    const kept: ServerResponse[] = [];
+    for (let at = 0; at < 16; at++) answers.push((response) => void kept.push(response));
+    const first = Array.from({ length: 16 }, () => get('/busy'));
+    await expect.poll(() => kept.length).toBe(16);
+    const waiting = client.send({ method: 'GET', path: '/waiting', timeoutMs: 50 });
+    expect(await faultOf(waiting)).toMatchObject({ code: 'Unreachable' });
+    for (const response of kept) response.end('{}');
+    expect(await Promise.all(first)).toHaveLength(16);
+    await get('/after');
+    expect(seen.map(({ url }) => url).filter((url) => url !== '/busy')).toEqual(['/after']);
+  });
+
   it('waits as long as a 429 says, and asks again', async () => {
     answers.push(status(429, {}, { 'retry-after': '2' }));
     const answer = get();
@@ -154,6 +187,24 @@ describe('the client', () => {
     const lines: string[] = [];
     for await (const line of await client.lines({ method: 'GET', path: '/watch' })) lines.push(line);
     expect(lines).toEqual(['{"a":"é"}', '{"b":1}', '{"c":2}']);
+  });
+});
+
+describe('the client of a server behind a path', () => {
+  beforeAll(() => {
+    prefix = '/k8s/clusters/c-1/';
+  });
+  afterAll(() => {
+    prefix = '';
+  });
+
+  it('asks below that path', async () => {
+    await get('/api/v1/pods', { limit: '5' });
+    await client.lines({ method: 'GET', path: '/api/v1/pods', query: { watch: '1' } });
+    expect(seen.map(({ url }) => url)).toEqual([
+      '/k8s/clusters/c-1/api/v1/pods?limit=5',
+      '/k8s/clusters/c-1/api/v1/pods?watch=1',
+    ]);
   });
 });
 
