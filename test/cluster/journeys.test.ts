@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Journeys that end at the binding, on a real API server and kube-scheduler: pods of HAMi on Kerf's nodes, devices that
 // are cordoned, a waiting pod that is helped by what explain says, and who may read the scheduler's pages.
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { encodeInventory } from '../../src/wire/inventory.js';
 import { CORDON, inventoryOf, PLACEMENT } from '../../src/wire/names.js';
@@ -12,10 +13,13 @@ import {
   isWrite,
   openRelay,
   readAudit,
+  serviceAccountKubeconfig,
   serviceAccountToken,
   until,
 } from './index.js';
+import { ROOT } from './kerf/artefacts.js';
 import {
+  authorityOf,
   callAllInside,
   callInside,
   EXTENDER,
@@ -24,6 +28,7 @@ import {
   upPlacingCluster,
 } from './kerf/placing-cluster.js';
 import { WEBHOOK_PORT } from './kerf/ports.js';
+import { run } from './shell.js';
 
 const NAME = 'journeys-test';
 let cluster: Cluster;
@@ -227,6 +232,19 @@ describe('the pages on the webhook’s port', () => {
     expect(JSON.parse(text).error).toBe(
       'user "system:serviceaccount:default:stranger" may not get /v1/snapshot: want a ClusterRole with this nonResourceURL',
     );
+  });
+
+  it('are read by kerf explain with the token of its kubeconfig', async () => {
+    await pods.create(podOf('shown', part(1000)));
+    expect(await isPlaced('shown')).toBe(true);
+    const port = await openRelay(cluster, 'relay-webhook', `127.0.0.1:${WEBHOOK_PORT}`);
+    const { outside } = await serviceAccountKubeconfig(cluster, 'default', 'reader');
+    const tsx = join(ROOT, 'node_modules', '.bin', 'tsx');
+    const argv = [tsx, join(ROOT, 'src', 'apps', 'cli', 'main.ts'), 'explain', 'default/shown'];
+    const env = { NODE_EXTRA_CA_CERTS: authorityOf(cluster), KUBECONFIG: outside };
+    const told = await run([...argv, '--scheduler', `https://127.0.0.1:${port}`], { env });
+    expect(`${told.code} ${told.stderr}`).toBe('0 ');
+    expect(told.stdout).toContain('default/shown: placed on node');
   });
 
   it('are not the extender’s verbs, for nobody', async () => {

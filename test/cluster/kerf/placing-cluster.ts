@@ -132,7 +132,8 @@ export class Pods {
   }
 }
 
-const authorityOf = (cluster: Cluster): string => join(cluster.stateDir, 'conf', 'authority.crt');
+/** The cluster's authority, as a file for NODE_EXTRA_CA_CERTS. */
+export const authorityOf = (cluster: Cluster): string => join(cluster.stateDir, 'conf', 'authority.crt');
 
 export interface Call {
   readonly url: string;

@@ -70,6 +70,15 @@ describe('what is granted', () => {
       splits: 10,
     }));
 
+  it('counts pods that HAMi placed', () => {
+    const annotations = { 'hami.io/vgpu-devices-allocated': ';GPU-1,NVIDIA,8000,30:;' };
+    const { metadata, ...rest } = pod('u1', '');
+    expect(device([{ ...rest, metadata: { ...metadata, annotations } }])).toMatchObject({
+      grantedMiB: 8000,
+      grantedCorePercent: 30,
+    });
+  });
+
   it('counts the peak of a pod whose init container has more', () =>
     expect(device([pod('u1', placed(['init', 8192, 10], ['main', 4096, 30]))])).toMatchObject({
       grantedMiB: 8192,

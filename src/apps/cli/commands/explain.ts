@@ -4,6 +4,7 @@ import { request } from 'undici';
 import type { Explanation } from '../../../scheduling/explain.js';
 import { asksForDevices } from '../../../core/request.js';
 import { VENDORS } from '../../../vendors/index.js';
+import { credentialsOf } from '../../../adapters/kubernetes/credentials.js';
 import { KubeFault } from '../../../adapters/kubernetes/fault.js';
 import { type PodLike, readPodRequest } from '../../../wire/pod.js';
 import { isRecord, parseJson } from '../../../wire/json.js';
@@ -43,6 +44,9 @@ Examples:
   kerf explain team-a/my-pod                             the same
   kerf explain my-pod --json | jq .summary               equal reasons, counted
   kerf explain my-pod --scheduler http://127.0.0.1:9482  ask this scheduler (also KERF_SCHEDULER)
+  kerf explain my-pod --scheduler https://kerf-webhook.kerf-system.svc
+                                                         with your kubeconfig's token, to the guarded port;
+                                                         NODE_EXTRA_CA_CERTS names its authority
 `;
 
 export function addExplain(program: Command, io: Io): void {
@@ -104,12 +108,28 @@ function namespaceOf(options: ExplainOptions): string {
 async function askUrl({ url, from }: Stated, wish: Wish): Promise<Answer> {
   const at = new URL(pathOf(wish), url).href;
   try {
-    const answer = await request(at, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const headers = await tokenFor(at, wish.options);
+    const answer = await request(at, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
     return { status: answer.statusCode, text: await answer.body.text() };
   } catch (fault) {
     throw new Error(`the scheduler at ${url} (${from}) does not answer: ${reasonOf(fault)}`, {
       cause: fault,
     });
+  }
+}
+
+/**
+ * The kubeconfig's token, for the scheduler's guarded port; never in the clear. A user without one (a client
+ * certificate, no kubeconfig at all) comes without, and is told so there.
+ */
+async function tokenFor(url: string, options: ExplainOptions): Promise<Readonly<Record<string, string>>> {
+  if (!url.startsWith('https:')) return {};
+  try {
+    const { headers } = await credentialsOf(openKube(options).config).read();
+    const { Authorization = '' } = headers;
+    return Authorization.startsWith('Bearer ') ? { Authorization } : {};
+  } catch {
+    return {};
   }
 }
 
