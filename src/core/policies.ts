@@ -7,7 +7,7 @@ import type { VendorView } from './node.js';
 import { NO_DEMAND, type Packing } from './packing/packing.js';
 import type { DevicePolicy, DevicePolicyName, NodePolicy, NodePolicyName } from './request.js';
 import type { DeviceSight, NodeSight } from './sight.js';
-import { linkAt, meanLink, squash } from './topology.js';
+import { linkAt, meanLinks, squash } from './topology.js';
 import { likeOfLinks } from './wiring.js';
 
 export interface DeviceRow {
@@ -38,7 +38,7 @@ export const DEVICE_POLICIES: Readonly<Record<DevicePolicyName, DeviceRow>> = {
   fragmentation: { each: () => 0.5 },
   /** Several: the best connected set. One: the worst connected device, so that the sets stay whole. */
   topology: {
-    alone: ({ view, at }) => 1 - squash(meanLink(view.pairs, at)),
+    alone: ({ view, at }) => 1 - squash(meanLinks(view.pairs)[at] ?? 0),
     pair: ({ pairs }, a, b) => Math.min(1, linkAt(pairs, a, b) / LINK_STEPS),
   },
   /** Within one NUMA node. */

@@ -44,10 +44,10 @@ export const squash = (weight: number): number => weight / (100 + weight);
 
 const means = new WeakMap<LinkMatrix, Float64Array>();
 
-/** Mean weight of a device's links to all others of its node. */
-export function meanLink(matrix: LinkMatrix, at: number): number {
+/** Of each device the mean weight of its links to all others of its node. */
+export function meanLinks(matrix: LinkMatrix): Float64Array {
   const known = means.get(matrix);
-  if (known !== undefined) return known[at] ?? 0;
+  if (known !== undefined) return known;
   const { size } = matrix;
   const all = Float64Array.from({ length: size }, (_, a) => {
     let sum = 0;
@@ -55,7 +55,7 @@ export function meanLink(matrix: LinkMatrix, at: number): number {
     return size > 1 ? sum / (size - 1) : 0;
   });
   means.set(matrix, all);
-  return all[at] ?? 0;
+  return all;
 }
 
 /** Sets of up to so many devices are a number's bits, and remembered. */

@@ -3,7 +3,7 @@
 import type { DeviceState } from './node.js';
 import { misfit } from './fit.js';
 import type { NodeSight } from './sight.js';
-import { bestMean, linkAt, meanLink, squash } from './topology.js';
+import { bestMean, linkAt, meanLinks, squash } from './topology.js';
 
 let free = new Uint8Array(32);
 
@@ -24,16 +24,17 @@ const isFree = (state: DeviceState, { widest }: NodeSight): boolean =>
  * break; a device in use breaks none. The fewer of both, the better.
  */
 function likeOfOne({ view: { devices, pairs } }: NodeSight): number {
+  const means = meanLinks(pairs);
   let worst = -1;
   for (let at = 0; at < devices.length; at++)
-    if (free[at] === 1 && (worst < 0 || meanLink(pairs, at) < meanLink(pairs, worst))) worst = at;
+    if (free[at] === 1 && (worst < 0 || (means[at] as number) < (means[worst] as number))) worst = at;
   if (worst < 0) return 0;
   let broken = 0;
   if (isUntouched(devices[worst]))
     for (let at = 0; at < devices.length; at++)
       if (isUntouched(devices[at])) broken += linkAt(pairs, worst, at);
   const mean = devices.length > 1 ? broken / (devices.length - 1) : 0;
-  return 1 - (squash(meanLink(pairs, worst)) + squash(mean)) / 2;
+  return 1 - (squash(means[worst] as number) + squash(mean)) / 2;
 }
 
 const isUntouched = (state: DeviceState | undefined): boolean => state?.hold.slices === 0;
