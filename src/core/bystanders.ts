@@ -46,8 +46,8 @@ export class Bystanders {
     return this.sums.get(node) ?? NONE_BESIDE;
   }
 
-  has(uid: string): boolean {
-    return this.pods.has(uid);
+  get(uid: string): Bystander | undefined {
+    return this.pods.get(uid);
   }
 
   all(): IterableIterator<[string, Bystander]> {

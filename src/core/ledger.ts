@@ -149,16 +149,18 @@ export class Ledger implements Snapshot {
     this.crowd(this.bystanders.put(uid, pod));
   }
 
+  bystander(uid: string): Bystander | undefined {
+    return this.bystanders.get(uid);
+  }
+
   allBystanders(): Iterable<readonly [uid: string, pod: Bystander]> {
     return this.bystanders.all();
   }
 
-  /** The pod is over or gone. True where it held something. */
-  release(uid: string): boolean {
-    const isKnown = this.nodeOf.has(uid) || this.bystanders.has(uid);
+  /** The pod is over or gone. */
+  release(uid: string): void {
     this.take(uid);
     this.crowd(this.bystanders.take(uid));
-    return isKnown;
   }
 
   /** After a new list: held pods that are not in it are gone. Assumed ones may be newer than the list. */

@@ -5,6 +5,7 @@ import { fillOfDevice, fillOfNode, highOfDevice } from './fill.js';
 import type { Company } from './fit.js';
 import type { VendorView } from './node.js';
 import { NO_DEMAND, type Packing } from './packing/packing.js';
+import { likeDeviceByWaste, likeNodeByWaste } from './packing/rise.js';
 import type { DevicePolicy, DevicePolicyName, NodePolicy, NodePolicyName } from './request.js';
 import type { DeviceSight, NodeSight } from './sight.js';
 import { linkAt, meanLinks, squash } from './topology.js';
@@ -35,7 +36,7 @@ export const DEVICE_POLICIES: Readonly<Record<DevicePolicyName, DeviceRow>> = {
   /** Emptiest first: fewest neighbours. */
   spread: { each: (sight) => 1 - fillOfDevice(sight) },
   /** Where the waste of the node rises least. */
-  fragmentation: { each: () => 0.5 },
+  fragmentation: { each: likeDeviceByWaste },
   /** Several: the best connected set. One: the worst connected device, so that the sets stay whole. */
   topology: {
     alone: ({ view, at }) => 1 - squash(meanLinks(view.pairs)[at] ?? 0),
@@ -61,7 +62,8 @@ export const DEVICE_POLICIES: Readonly<Record<DevicePolicyName, DeviceRow>> = {
 export const NODE_POLICIES: Readonly<Record<NodePolicyName, NodeRow>> = {
   binpack: { like: fillOf },
   spread: { like: (sight) => 1 - fillOf(sight) },
-  fragmentation: { like: () => 0.5 },
+  /** Where the waste of the node rises least, and whole nodes are kept for those who need them whole. */
+  fragmentation: { like: likeNodeByWaste },
   topology: { like: likeOfLinks },
 };
 

@@ -43,9 +43,9 @@ export function preparePod(request: PodRequest, rules: PlacingRules): PreparedPo
   const isOneNuma = request.numa === 'required';
   const isPlain = flat.length === 1 && wish !== undefined && !(isOneNuma && wish.slice.count > 1);
   const containers = request.containers.map(({ kind }, at) => ({ kind, wishes: wishes[at] ?? [] }));
-  const { packing } = rules;
-  const first = new Trial(containers, asWritten(request), { chain, packing, isOneNuma });
-  const tight = { chain: tightly(chain), packing, isOneNuma };
+  const same = { packing: rules.packing, cpuMilli: request.cpuMilli, isOneNuma };
+  const first = new Trial(containers, asWritten(request), { chain, ...same });
+  const tight = { chain: tightly(chain), ...same };
   return {
     request,
     rules,
@@ -85,9 +85,9 @@ function preparedAsks(request: PodRequest, all: readonly Wish[]): readonly Prepa
   });
 }
 
-/** Names of containers do not matter, nor do those that ask for nothing. */
+/** Names of containers do not matter, nor do those that ask for nothing; CPU, and what was learned, to one policy alone. */
 function keyOf(
-  { containers, choice, nodePolicy, devicePolicy, numa }: PodRequest,
+  { containers, choice, nodePolicy, devicePolicy, numa, cpuMilli }: PodRequest,
   rules: PlacingRules,
 ): string {
   const rows = containers
@@ -95,7 +95,8 @@ function keyOf(
     .map(({ kind, slices }) => [kind, slices.map(sliceKey)]);
   const { allowModels, denyModels, allowIds, denyIds } = choice;
   const policies = [nodePolicy ?? rules.nodePolicy, devicePolicy ?? rules.devicePolicy, numa];
-  return JSON.stringify([rows, allowModels, denyModels, allowIds, denyIds, ...policies]);
+  const text = JSON.stringify([rows, allowModels, denyModels, allowIds, denyIds, ...policies]);
+  return text.includes('"fragmentation"') ? `${text} ${cpuMilli} ${rules.packing.version}` : text;
 }
 
 function sliceKey({ vendor, count, memory, cores, isExclusive, priority }: SliceRequest): readonly unknown[] {

@@ -38,7 +38,7 @@ function likeOfStep(pod: PreparedPod, node: NodeView, step: readonly WeightedNam
 }
 
 /** Of several vendors the mean. */
-function likeOfName({ asks, rules }: PreparedPod, node: NodeView, name: NodePolicyName): number {
+function likeOfName({ asks, rules, request }: PreparedPod, node: NodeView, name: NodePolicyName): number {
   const { like } = NODE_POLICIES[name];
   let sum = 0;
   for (let at = 0; at < asks.length; at++) {
@@ -51,6 +51,7 @@ function likeOfName({ asks, rules }: PreparedPod, node: NodeView, name: NodePoli
     sight.wishes = wishes;
     sight.widest = widest;
     sight.packing = rules.packing;
+    sight.cpuMilli = request.cpuMilli;
     sum += like(sight);
   }
   return asks.length === 0 ? 0 : sum / asks.length;

@@ -20,6 +20,8 @@ export interface DeviceSight {
   readonly memory: number;
   readonly cores: number;
   readonly packing: Packing;
+  /** Of the whole pod, in thousandths. */
+  readonly cpuMilli: number;
 }
 
 /** A node with the pod that is to come, by what it asks of one vendor. */
@@ -32,4 +34,6 @@ export interface NodeSight {
   /** The one of most devices. */
   readonly widest: Wish;
   readonly packing: Packing;
+  /** Of the whole pod, in thousandths. */
+  readonly cpuMilli: number;
 }

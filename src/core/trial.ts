@@ -22,6 +22,8 @@ export interface TrialContainer {
 export interface TrialRules {
   readonly chain: Chain;
   readonly packing: Packing;
+  /** Of the whole pod, in thousandths. */
+  readonly cpuMilli: number;
   /** All devices of a container and vendor from one NUMA node. */
   readonly isOneNuma: boolean;
 }
@@ -74,7 +76,8 @@ export class Trial {
       }));
     });
     this.rowsOf = vendors.map(() => []);
-    this.sight = { packing: rules.packing } as Sight;
+    const { packing, cpuMilli } = rules;
+    this.sight = { packing, cpuMilli } as Sight;
   }
 
   /** True where every container finds its devices; which the last one gets does not matter then. */

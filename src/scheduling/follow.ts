@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // From the watch into the ledger: what is bound is confirmed, what is over or gone is released.
-import type { Ledger } from '../core/ledger.js';
 import type { NodeFacts } from '../core/node.js';
 import type { PodView } from '../wire/pod-view.js';
 import { holdsSomething, sightingOf } from '../wire/sighting.js';
-import type { PodMirror } from './pod-mirror.js';
+import { type LearnOptions, learnOfArrival, learnOfDeparture } from './learn.js';
 import type { TroubleSink } from './ports.js';
 
-export interface FollowOptions {
-  readonly ledger: Ledger;
-  readonly pods: PodMirror;
+export interface FollowOptions extends LearnOptions {
   readonly troubles: TroubleSink;
 }
 
@@ -24,15 +21,21 @@ export function followPods(options: FollowOptions): Follower<PodView> {
   const { ledger, pods } = options;
   return {
     onReplace(all) {
+      for (const pod of all) learnOfArrival(options, pod);
+      const there = new Set(all.filter(isThere).map(({ uid }) => uid));
+      for (const { uid, state } of ledger.allHoldings())
+        if (state === 'held' && !there.has(uid)) learnOfDeparture(options, uid);
       pods.replace(all);
-      ledger.keepOnly(new Set(all.filter(isThere).map(({ uid }) => uid)));
+      ledger.keepOnly(there);
       for (const pod of all) see(options, pod);
     },
     onUpsert(pod) {
+      learnOfArrival(options, pod);
       pods.set(pod);
       see(options, pod);
     },
     onDelete(pod) {
+      learnOfDeparture(options, pod.uid);
       pods.delete(pod);
       ledger.release(pod.uid);
     },
@@ -43,8 +46,12 @@ export function followPods(options: FollowOptions): Follower<PodView> {
  * Every bound pod that asks or carries a placement is seen, whoever placed it, and goes on being seen when the
  * placement is taken off it; of all others what CPU they take. A pod all over holds nothing.
  */
-function see({ ledger, troubles }: FollowOptions, pod: PodView): void {
-  if (pod.isOver) ledger.release(pod.uid);
+function see(options: FollowOptions, pod: PodView): void {
+  const { ledger, troubles } = options;
+  if (pod.isOver) {
+    learnOfDeparture(options, pod.uid);
+    ledger.release(pod.uid);
+  }
   if (!isThere(pod)) return;
   const known = ledger.holding(pod.uid);
   if (known === undefined && !holdsSomething(pod)) {

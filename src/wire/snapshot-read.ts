@@ -3,10 +3,12 @@
 import type { Device } from '../core/device.js';
 import type { Claim, ContainerKinds, Sighting } from '../core/holding.js';
 import { type NodeFacts, UNTOLD } from '../core/node.js';
-import { NO_DEMAND } from '../core/packing/packing.js';
+import { NO_LOOK } from '../core/packing/look.js';
+import { Prospect } from '../core/packing/prospect.js';
 import type { PlacingRules } from '../core/policies.js';
 import { err, ok, type Result } from '../core/result.js';
 import type { LinkMatrix } from '../core/topology.js';
+import { decodeDemand } from './demand.js';
 import { type Announced, decodeInventory, INVENTORY_VERSION } from './inventory.js';
 import { isCount, isRecord, parseJson, shown } from './json.js';
 import { decodePlacement } from './placement.js';
@@ -63,7 +65,10 @@ function defaultsOf(value: unknown): Result<PlacingRules, string> {
   const devicePolicy = readDevicePolicy(textOf(said.devicePolicy));
   if (!devicePolicy.ok)
     return err(`defaults.devicePolicy is ${shown(said.devicePolicy)}: ${devicePolicy.error}`);
-  return ok({ nodePolicy: nodePolicy.value, devicePolicy: devicePolicy.value, packing: NO_DEMAND });
+  const look = said.demand === undefined ? NO_LOOK : decodeDemand(said.demand);
+  if (look === null) return err('defaults.demand cannot be read: want turnover, fleet and asked');
+  const packing = new Prospect(look, 1);
+  return ok({ nodePolicy: nodePolicy.value, devicePolicy: devicePolicy.value, packing });
 }
 
 /** Letters of before CPU was told have none. */

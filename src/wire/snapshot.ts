@@ -9,8 +9,10 @@
 // What nodes are said to hold is for people: a reader adds it up again from the pods.
 import type { Holding } from '../core/holding.js';
 import type { DeviceState, NodeView, VendorView } from '../core/node.js';
+import type { Look } from '../core/packing/look.js';
 import type { PlacingRules } from '../core/policies.js';
 import type { Snapshot } from '../core/snapshot.js';
+import { encodeDemand } from './demand.js';
 import { triangleOf } from './links.js';
 import { encodePlacement } from './placement.js';
 import { devicePolicyText, nodePolicyText } from './policy-text.js';
@@ -19,7 +21,8 @@ export const SNAPSHOT_VERSION = 2;
 
 export interface SnapshotScene {
   readonly snapshot: Snapshot;
-  readonly defaults: Pick<PlacingRules, 'nodePolicy' | 'devicePolicy'>;
+  readonly defaults: Pick<PlacingRules, 'nodePolicy' | 'devicePolicy'> &
+    Partial<Pick<PlacingRules, 'packing'>>;
 }
 
 /** `holdings`: who holds it, pod by pod. */
@@ -30,11 +33,16 @@ export function encodeSnapshot({ snapshot, defaults }: SnapshotScene, holdings: 
     defaults: {
       nodePolicy: nodePolicyText(defaults.nodePolicy),
       devicePolicy: devicePolicyText(defaults.devicePolicy),
+      ...demandRow(defaults.packing?.look),
     },
     nodes: [...snapshot.allNodes()].map(nodeRow),
     pods: [...holdings].map(podRow),
   };
 }
+
+/** Before anybody asked there is nothing to tell. */
+const demandRow = (look: Look | undefined): object =>
+  look === undefined || look.asked.length === 0 ? {} : { demand: encodeDemand(look) };
 
 function podRow(holding: Holding): object {
   const { uid, pod, node, state, claim, trouble, containers, slots, isInitOnly, cpuMilli } = holding;

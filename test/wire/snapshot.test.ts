@@ -4,11 +4,25 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Ledger } from '../../src/core/ledger.js';
-import { nodePolicy } from '../../src/core/policies.js';
+import { askedOf, cpuOnly } from '../../src/core/packing/asked.js';
+import { LivePacking } from '../../src/core/packing/live.js';
+import { nodePolicy, type PlacingRules } from '../../src/core/policies.js';
+import { preparePod } from '../../src/core/prepared.js';
+import { ANY_DEVICE } from '../../src/core/request.js';
+import { likeNode } from '../../src/core/score.js';
 import { ledgerOf } from '../../src/scheduling/replay.js';
 import { encodeSnapshot } from '../../src/wire/snapshot.js';
 import { decodeSnapshot } from '../../src/wire/snapshot-read.js';
-import { aDevice, anAssumption, aPlacement, aRequest, aSighting, someFacts } from '../builders/core.js';
+import {
+  aDevice,
+  anAssumption,
+  aPlacement,
+  aRequest,
+  aSighting,
+  aWish,
+  someFacts,
+  WHOLE,
+} from '../builders/core.js';
 
 const golden = readFileSync(new URL('golden/snapshot-v2.json', import.meta.url), 'utf8');
 const defaults = { nodePolicy: nodePolicy('binpack'), devicePolicy: ['spread'] } as const;
@@ -79,10 +93,42 @@ describe('the snapshot letter', () => {
     expect(decodeSnapshot(text.replace('NV12', 'fast'))).toMatchObject({ ok: false });
   });
 
+  it('tells what packing has learned, so that nodes are liked as they were', () => {
+    const ledger = new Ledger();
+    ledger.setNode(someFacts({ cpuMilli: 64_000 }));
+    ledger.setNode(someFacts({ name: 'n2', cpuMilli: 64_000 }));
+    ledger.confirm(aSighting({ cpuMilli: 4000 }));
+    const packing = new LivePacking(() => ledger.allNodes());
+    const odd = { ...ANY_DEVICE, allowModels: ['A100'], denyModels: ['T4'] };
+    const asked = [aRequest(), aRequest(WHOLE, { choice: odd }), aRequest(aWish({ cores: 300 }))];
+    packing.begin([...asked.map((request) => askedOf(request, 4000)), cpuOnly(500)]);
+    packing.settle();
+    const packed = {
+      nodePolicy: nodePolicy('fragmentation'),
+      devicePolicy: ['fragmentation'],
+      packing,
+    } as const;
+    const letter = encodeSnapshot({ snapshot: ledger, defaults: packed }, ledger.allHoldings());
+    const read = decodeSnapshot(JSON.stringify(letter));
+    if (!read.ok) throw new Error(read.error);
+    expect(read.value.defaults.packing.look).toEqual(packing.look);
+    const likes = (rules: PlacingRules, of: Ledger): readonly number[] =>
+      asked.flatMap((request) =>
+        [...of.allNodes()].map((node) => likeNode(preparePod({ ...request, cpuMilli: 2000 }, rules), node)),
+      );
+    const before = likes(packed, ledger);
+    expect(likes(read.value.defaults, ledgerOf(read.value))).toEqual(before);
+    expect(new Set(before).size).toBeGreaterThan(1);
+  });
+
   it.each([
     ['', 'the snapshot is not a JSON object'],
     [golden.replace('"v": 2', '"v": 1'), 'the snapshot has version 1, not 2'],
     [golden.replace('"devicePolicy": "spread"', '"devicePolicy": "toString"'), 'defaults.devicePolicy is'],
+    [
+      golden.replace('"devicePolicy": "spread"', '"devicePolicy": "spread", "demand": {"turnover": -1}'),
+      'defaults.demand cannot be read',
+    ],
     [golden.replace('"id": "GPU-0"', '"id": 3'), 'nodes[0] has devices of nvidia that cannot be read'],
     [golden.replace('"pod": "a/odd"', '"pod": ""'), 'pods[2] has pod "": want a text'],
     [golden.replace('"claim": "none"', '"claim": "some"'), 'has claim "some": want one of placed'],

@@ -12,7 +12,8 @@ import { loadCredentials } from '../../adapters/kubernetes/credentials.js';
 import { createEventWriter } from '../../adapters/kubernetes/events.js';
 import { readVendors } from '../../adapters/vendors-file.js';
 import { Ledger, type LedgerCounts } from '../../core/ledger.js';
-import { DEFAULT_RULES, nodePolicy, type PlacingRules } from '../../core/policies.js';
+import { LivePacking } from '../../core/packing/live.js';
+import { nodePolicy, type PlacingRules } from '../../core/policies.js';
 import { createBind } from '../../scheduling/bind.js';
 import { DecisionLog } from '../../scheduling/decision-log.js';
 import { explain } from '../../scheduling/explain.js';
@@ -36,20 +37,30 @@ export interface Scheduler {
   stop(): Promise<void>;
 }
 
-const rulesOf = ({ nodePolicy: name, devicePolicy }: SchedulerOptions): PlacingRules => ({
-  ...DEFAULT_RULES,
+const rulesOf = (
+  { nodePolicy: name, devicePolicy }: SchedulerOptions,
+  packing: LivePacking,
+): PlacingRules => ({
+  packing,
   nodePolicy: nodePolicy(name),
   devicePolicy: [devicePolicy],
 });
+
+/** All that lives in memory. */
+function newState() {
+  const ledger = new Ledger();
+  const packing = new LivePacking(() => ledger.allNodes());
+  return { ledger, packing, pods: new PodMirror(), metrics: new SchedulerRegistry() };
+}
 
 /** Returns once it listens; verbs are refused until `synced`. */
 export async function buildScheduler(options: SchedulerOptions, log: Logger): Promise<Scheduler> {
   const clock = systemClock;
   const credentials = loadCredentials(options.kubeconfig);
   const client = createKubeClient({ credentials, agent: 'kerf-scheduler' });
-  const defaults = rulesOf(options);
+  const state = newState();
+  const defaults = rulesOf(options, state.packing);
   const vendors = readVendors(options.resourceNames);
-  const state = { ledger: new Ledger(), pods: new PodMirror(), metrics: new SchedulerRegistry() };
   const troubles = reporter({ options, client, clock, log, metrics: state.metrics });
   const watches = startWatches({ ...state, client, clock, vendors, troubles, log });
   const bind = createBind({

@@ -5,18 +5,22 @@ import type { SchedulerRegistry } from '../../adapters/exposition/scheduler-regi
 import type { KubeClient } from '../../adapters/kubernetes/client.js';
 import { type Reflector, startReflector } from '../../adapters/kubernetes/reflector.js';
 import type { Ledger } from '../../core/ledger.js';
+import type { LivePacking } from '../../core/packing/live.js';
 import { type Follower, followNodes, followPods } from '../../scheduling/follow.js';
+import { learnOfAll } from '../../scheduling/learn.js';
 import type { PodMirror } from '../../scheduling/pod-mirror.js';
 import type { TroubleSink } from '../../scheduling/ports.js';
 import type { Vendor } from '../../vendors/index.js';
 import { readNodeFacts } from '../../wire/node-view.js';
 import { readPodView } from '../../wire/pod-view.js';
+import { startPacking } from './packing.js';
 
 export interface WatchesOptions {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly ledger: Ledger;
   readonly pods: PodMirror;
+  readonly packing: LivePacking;
   readonly vendors: readonly Vendor[];
   readonly troubles: TroubleSink;
   readonly metrics: SchedulerRegistry;
@@ -45,6 +49,7 @@ export function startWatches(options: WatchesOptions): Watches {
     project: (raw) => readPodView(raw, vendors),
     follower: followPods(options),
   });
+  const stopPacking = startPacking(options);
   let cancel = clock.after(EXPIRE_EVERY_MS, expire);
   function expire(): void {
     for (const uid of ledger.expire(pods.heardAt)) {
@@ -54,11 +59,12 @@ export function startWatches(options: WatchesOptions): Watches {
     cancel = clock.after(EXPIRE_EVERY_MS, expire);
   }
   return {
-    synced: Promise.all([nodes.synced, pods.synced]).then(() => {}),
+    synced: Promise.all([nodes.synced, pods.synced]).then(() => learnOfAll(options)),
     isReady: () => nodes.isSynced && pods.isSynced,
     measure: () => measure(options, { nodes, pods }),
     stop() {
       cancel();
+      stopPacking();
       nodes.stop();
       pods.stop();
     },
