@@ -34,7 +34,7 @@ export const DEVICE_REFUSALS: Rows<DeviceRefusal> = {
     text: (r) => `compute short: ${percent(r.want)} wanted, ${percent(r.free)} free`,
   },
   SlicesShort: { curable: HELP, text: (r) => `all ${r.splits} slices taken` },
-  HeldExclusively: { curable: HELP, text: () => 'held whole by another pod' },
+  HeldExclusively: { curable: HELP, text: () => 'held alone by another pod' },
   NotEmpty: { curable: HELP, text: () => 'in use by others, and a device alone is wanted' },
 };
 

@@ -195,7 +195,7 @@ describe('the device policy of a pod', () => {
     for (const name of ['a', 'b', 'c', 'd'])
       expect((await bound('single', name, { memory: 16_384 })).devices).not.toContainEqual([mine]);
     const joins = await refused('single', 'joins', { on: ['single', mine] });
-    expect(joins).toContain('1 held whole by another pod');
+    expect(joins).toContain('1 held alone by another pod');
     const full = await refused('single', 'no-room', { says: { 'device-policy': 'mutex' } });
     expect(full).toContain('2 in use by others, and a device alone is wanted');
   });

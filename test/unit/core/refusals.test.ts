@@ -38,7 +38,7 @@ describe('the sentence of a node where no device fits', () => {
     [
       'no amount where there is none',
       none([whole, whole, whole]),
-      'held whole by another pod on all 3 devices',
+      'held alone by another pod on all 3 devices',
     ],
     [
       'several reasons, counted, most frequent first',
@@ -48,7 +48,7 @@ describe('the sentence of a node where no device fits', () => {
     [
       'too few that fit',
       none([whole, whole], 3, 1),
-      'only 1 of 3 wanted devices fit: 2 held whole by another pod',
+      'only 1 of 3 wanted devices fit: 2 held alone by another pod',
     ],
   ];
   it.each(rows)('%s', (_title, refusal, want) => {

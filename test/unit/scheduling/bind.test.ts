@@ -92,7 +92,7 @@ describe('bind', () => {
     await bind(aBindAsk({ uid: 'u2', name: 'p2' }));
     const answer = await bind(aBindAsk());
     expect(answer).toMatchObject({
-      sentence: 'held whole by another pod on all 2 devices',
+      sentence: 'held alone by another pod on all 2 devices',
       refusal: { kind: 'NoDeviceFits' },
     });
     expect(cluster.writes).toHaveLength(1);
@@ -105,7 +105,7 @@ describe('bind', () => {
     const answers = ['a', 'b', 'c'].map((uid) => bind(aBindAsk({ uid, name: uid })));
     cluster.release?.();
     const sentences = (await Promise.all(answers)).map(({ sentence }) => sentence);
-    expect(sentences).toEqual(['', '', 'held whole by another pod on all 2 devices']);
+    expect(sentences).toEqual(['', '', 'held alone by another pod on all 2 devices']);
     const devices = cluster.writes.map(({ placement }) => /GPU-\d/.exec(placement ?? '')?.[0]);
     expect(devices).toEqual(['GPU-0', 'GPU-1']);
   });
