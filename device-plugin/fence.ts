@@ -45,8 +45,8 @@ function holdsBy(devices: Devices, { placement, containers }: Holder): Holds {
 
 function problemOf(device: Device, held: Hold, wanted: Hold): string | null {
   const all = addHold(held, wanted);
-  if (held.isExclusive && wanted.slices > 0) return 'another pod holds it whole';
-  if (wanted.isExclusive && held.slices > 0) return `wanted whole, but ${held.slices} slices are held on it`;
+  if (held.isExclusive && wanted.slices > 0) return 'another pod has it alone';
+  if (wanted.isExclusive && held.slices > 0) return `wanted alone, but ${held.slices} slices are held on it`;
   if (all.memory > device.memory)
     return `${held.memory} of ${device.memory} MiB are held, ${wanted.memory} more do not fit`;
   if (all.cores > device.cores)

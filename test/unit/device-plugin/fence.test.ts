@@ -51,13 +51,25 @@ describe('the last fence', () => {
       'a whole device held',
       [holder('x', [aSlice(GPU_A, 40_960, 0)])],
       aSlice(GPU_A, 0, 0),
-      'another pod holds it whole',
+      'another pod has it alone',
+    ],
+    [
+      'a device that another pod has alone, however little of it',
+      [holder('x', [{ ...aSlice(GPU_A, 1, 0), isAlone: true }])],
+      aSlice(GPU_A, 1, 0),
+      'another pod has it alone',
+    ],
+    [
+      'a neighbour where the slice is to be alone',
+      many(1, aSlice(GPU_A, 1, 0)),
+      { ...aSlice(GPU_A, 1, 0), isAlone: true },
+      'wanted alone, but 1 slices are held on it',
     ],
     [
       'a whole device wanted',
       many(1, aSlice(GPU_A, 1, 0)),
       aSlice(GPU_A, 1, 1000),
-      'wanted whole, but 1 slices are held on it',
+      'wanted alone, but 1 slices are held on it',
     ],
   ])('refuses for %s', (_, held, slice, why) => {
     expect(fence(devices, held, holder('me', [slice]))).toEqual({
