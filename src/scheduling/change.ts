@@ -12,6 +12,7 @@ import { DEVICE_TYPE, DEVICE_TYPE_NOT, DEVICE_UUID, DEVICE_UUID_NOT } from '../w
 import { cheapestEnd } from './end.js';
 import type { Scene } from './filter.js';
 import { otherSayings, type Saying } from './policy-change.js';
+import { eachOf, firstOf, type Steps } from './steps.js';
 
 /** One way out: the pod asks for less or otherwise, or one other pod ends. */
 export interface Change {
@@ -28,19 +29,19 @@ export interface Change {
 }
 
 /** Empty where the pod fits already, and where no single change helps. Cheapest to ask for first. */
-export function smallestChanges(
+export function* smallestChanges(
   request: PodRequest,
   scene: Scene,
   holdings: Iterable<Holding> = [],
-): readonly Change[] {
+): Steps<readonly Change[]> {
   const world: World = { scene, nodes: [...scene.snapshot.allNodes()] };
-  if (fitsOn(request, world) !== null) return [];
+  if ((yield* fitsOn(request, world)) !== null) return [];
   return [
-    ...amountChanges(request, world),
-    ...one(lessDevices(request, world)),
-    ...choiceChanges(request, world),
-    ...policyChanges(request, world),
-    ...one(otherEnds(request, scene, holdings)),
+    ...(yield* amountChanges(request, world)),
+    ...one(yield* lessDevices(request, world)),
+    ...(yield* choiceChanges(request, world)),
+    ...(yield* policyChanges(request, world)),
+    ...one(yield* otherEnds(request, scene, holdings)),
   ];
 }
 
@@ -52,9 +53,9 @@ interface World {
 const one = (change: Change | null): readonly Change[] => (change === null ? [] : [change]);
 
 /** The first node that takes it. */
-function fitsOn(request: PodRequest, { scene, nodes }: World): string | null {
+function* fitsOn(request: PodRequest, { scene, nodes }: World): Steps<string | null> {
   const prepared = preparePod(request, scene.defaults);
-  return nodes.find((node) => canPlace(prepared, node))?.name ?? null;
+  return (yield* firstOf(nodes, (node) => canPlace(prepared, node)))?.name ?? null;
 }
 
 interface Dial {
@@ -70,19 +71,18 @@ interface Dial {
  * The largest limit that fits: each node is asked once whether it beats the best so far, and only one that does is
  * searched by bisection, for less of an amount never fits worse on a device.
  */
-function largest(dial: Dial, { scene, nodes }: World): Change | null {
+function* largest(dial: Dial, { scene, nodes }: World): Steps<Change | null> {
   const prepare = (limit: number): PreparedPod => preparePod(dial.turn(limit), scene.defaults);
   let best: Change | null = null;
   let next = dial.least;
   let better = prepare(next);
-  for (const node of nodes) {
-    if (next > dial.most) break;
-    if (!canPlace(better, node)) continue;
+  yield* eachOf(nodes, (node) => {
+    if (next > dial.most || !canPlace(better, node)) return;
     const limit = bisect(next, dial.most, (above) => canPlace(prepare(above), node));
     best = { kind: dial.kind, text: dial.text(limit), node: node.name, request: dial.turn(limit) };
     next = limit + 1;
     better = prepare(next);
-  }
+  });
   return best;
 }
 
@@ -98,26 +98,27 @@ function bisect(known: number, most: number, holds: (limit: number) => boolean):
 }
 
 /** Less memory, less compute; both together only where neither alone helps. */
-function amountChanges(request: PodRequest, world: World): readonly Change[] {
-  const memory = largestOf(memoryDial(request, world), world);
-  const cores = largestOf(coresDial(request), world);
+function* amountChanges(request: PodRequest, world: World): Steps<readonly Change[]> {
+  const memory = yield* largestOf(memoryDial(request, world), world);
+  const cores = yield* largestOf(coresDial(request), world);
   if (memory !== null || cores !== null) return [...one(memory), ...one(cores)];
-  return one(both(request, world));
+  return one(yield* both(request, world));
 }
 
-const largestOf = (dial: Dial | null, world: World): Change | null =>
-  dial === null ? null : largest(dial, world);
+function* largestOf(dial: Dial | null, world: World): Steps<Change | null> {
+  return dial === null ? null : yield* largest(dial, world);
+}
 
 /** As much compute as the least memory leaves, then as much memory beside it. */
-function both(request: PodRequest, world: World): Change | null {
+function* both(request: PodRequest, world: World): Steps<Change | null> {
   const dial = memoryDial(request, world);
   if (dial === null) return null;
-  const cores = largestOf(coresDial(dial.turn(dial.least)), world);
+  const cores = yield* largestOf(coresDial(dial.turn(dial.least)), world);
   if (cores === null) return null;
   const limit = Math.max(...slicesOf(cores.request).map((slice) => slice.cores));
   const turn = (memory: number): PodRequest => withCores(dial.turn(memory), limit);
   const text = (memory: number): string => `${dial.text(memory)} and ${coresText(limit / 10)}`;
-  return largest({ ...dial, kind: 'memory-and-cores', turn, text }, world);
+  return yield* largest({ ...dial, kind: 'memory-and-cores', turn, text }, world);
 }
 
 /** In MiB; in thousandths where the pod asks for shares only. A whole device becomes a part, compute best effort. */
@@ -169,12 +170,12 @@ function coresDial(request: PodRequest): Dial | null {
   return { kind: 'cores', least: 0, most, turn, text: (limit) => `with ${coresText(limit)}` };
 }
 
-function lessDevices(request: PodRequest, world: World): Change | null {
+function* lessDevices(request: PodRequest, world: World): Steps<Change | null> {
   const most = Math.max(0, ...slicesOf(request).map(({ count }) => count)) - 1;
   const turn = (limit: number): PodRequest =>
     withSlices(request, (slice) => ({ ...slice, count: Math.min(slice.count, limit) }));
   const text = (limit: number): string => `with ${limit} device${limit === 1 ? '' : 's'} a container`;
-  return largest({ kind: 'devices', least: 1, most, turn, text }, world);
+  return yield* largest({ kind: 'devices', least: 1, most, turn, text }, world);
 }
 
 const CHOICES: readonly (readonly [keyof DeviceChoice, string])[] = [
@@ -185,38 +186,39 @@ const CHOICES: readonly (readonly [keyof DeviceChoice, string])[] = [
 ];
 
 /** Each annotation that alone is in the way; all of them where it takes that. */
-function choiceChanges(request: PodRequest, world: World): readonly Change[] {
+function* choiceChanges(request: PodRequest, world: World): Steps<readonly Change[]> {
   const said = CHOICES.filter(([list]) => request.choice[list].length > 0);
-  const alone = said.flatMap((choice) => one(without([choice], request, world)));
-  return alone.length > 0 || said.length < 2 ? alone : one(without(said, request, world));
+  const alone: Change[] = [];
+  for (const choice of said) alone.push(...one(yield* without([choice], request, world)));
+  return alone.length > 0 || said.length < 2 ? alone : one(yield* without(said, request, world));
 }
 
-function without(choices: typeof CHOICES, request: PodRequest, world: World): Change | null {
+function* without(choices: typeof CHOICES, request: PodRequest, world: World): Steps<Change | null> {
   const dropped = Object.fromEntries(choices.map(([list]) => [list, []]));
   const changed = { ...request, choice: { ...request.choice, ...dropped } };
-  const node = fitsOn(changed, world);
+  const node = yield* fitsOn(changed, world);
   const text = `without ${choices.map(([, key]) => key).join(', ')}`;
   return node === null ? null : { kind: 'choice', text, node, request: changed };
 }
 
 /** Another policy, NUMA as a wish; both together only where neither alone helps. */
-function policyChanges(request: PodRequest, world: World): readonly Change[] {
+function* policyChanges(request: PodRequest, world: World): Steps<readonly Change[]> {
   const now = request.devicePolicy ?? world.scene.defaults.devicePolicy;
   const [numa = [], policies = [], both = []] = otherSayings(request, now);
-  const alone = [...one(firstOf(numa, world)), ...one(firstOf(policies, world))];
-  return alone.length > 0 ? alone : one(firstOf(both, world));
+  const alone = [...one(yield* firstSaying(numa, world)), ...one(yield* firstSaying(policies, world))];
+  return alone.length > 0 ? alone : one(yield* firstSaying(both, world));
 }
 
-function firstOf(sayings: readonly Saying[], world: World): Change | null {
+function* firstSaying(sayings: readonly Saying[], world: World): Steps<Change | null> {
   for (const { text, request } of sayings) {
-    const node = fitsOn(request, world);
+    const node = yield* fitsOn(request, world);
     if (node !== null) return { kind: 'policy', text: `with ${text}`, node, request };
   }
   return null;
 }
 
-function otherEnds(request: PodRequest, scene: Scene, holdings: Iterable<Holding>): Change | null {
-  const holding = cheapestEnd(preparePod(request, scene.defaults), scene.snapshot, holdings);
+function* otherEnds(request: PodRequest, scene: Scene, holdings: Iterable<Holding>): Steps<Change | null> {
+  const holding = yield* cheapestEnd(preparePod(request, scene.defaults), scene.snapshot, holdings);
   if (holding === null) return null;
   const { pod, uid, node } = holding;
   return { kind: 'end', text: `after ${pod} ends`, node, request, pod, uid };

@@ -7,30 +7,46 @@ import type { NodeView } from '../core/node.js';
 import { canPlace } from '../core/place.js';
 import type { PreparedPod } from '../core/prepared.js';
 import type { Snapshot } from '../core/snapshot.js';
+import { eachOf, firstOf, type Steps } from './steps.js';
 
 /** A question for people may not keep the verbs waiting: so many pods are tried at most, cheapest first. */
 const MOST_TRIALS = 1_000;
 
 /** The one that holds least of those whose end suffices; null where no single one does. */
-export function cheapestEnd(
+export function* cheapestEnd(
   prepared: PreparedPod,
   snapshot: Snapshot,
   holdings: Iterable<Holding>,
-): Holding | null {
+): Steps<Holding | null> {
   const byNode = grouped(holdings);
+  const there: Candidate[] = [];
+  yield* eachOf([...byNode], ([name, held]) => {
+    if (!wouldFitEmpty(prepared, snapshot.node(name))) return;
+    for (const holding of held) there.push({ holding, cost: costOf(holding) });
+  });
+  const candidates = cheapest(there);
   const trials = new Map<string, Ledger>();
-  const candidates = [...byNode]
-    .flatMap(([name, held]) => (wouldFitEmpty(prepared, snapshot.node(name)) ? held : []))
-    .map((holding) => ({ holding, cost: costOf(holding) }))
-    .sort((a, b) => a.cost - b.cost || (a.holding.pod < b.holding.pod ? -1 : 1))
-    .slice(0, MOST_TRIALS);
-  const found = candidates.find(({ holding }) => {
+  const found = yield* firstOf(candidates, ({ holding }) => {
     const { node: name } = holding;
     const trial = trials.get(name) ?? trialOf(snapshot.node(name), byNode.get(name) ?? []);
     trials.set(name, trial);
     return fitsWithout(holding, prepared, trial);
   });
   return found?.holding ?? null;
+}
+
+interface Candidate {
+  readonly holding: Holding;
+  readonly cost: number;
+}
+
+/** In order; those dearer than the last of them are not sorted at all. */
+function cheapest(all: readonly Candidate[]): readonly Candidate[] {
+  const limit = Float64Array.from(all, ({ cost }) => cost).sort()[MOST_TRIALS - 1] ?? Infinity;
+  return all
+    .filter(({ cost }) => cost <= limit)
+    .sort((a, b) => a.cost - b.cost || (a.holding.pod < b.holding.pod ? -1 : 1))
+    .slice(0, MOST_TRIALS);
 }
 
 const wouldFitEmpty = (prepared: PreparedPod, node: NodeView | undefined): boolean =>

@@ -12,6 +12,7 @@ import type { PodRequest } from '../core/request.js';
 import type { PodView } from '../wire/pod-view.js';
 import { smallestChanges } from './change.js';
 import type { Scene } from './filter.js';
+import { eachOf, finish, type Steps } from './steps.js';
 
 export interface ExplainedDevice {
   readonly id: string;
@@ -69,13 +70,21 @@ export interface ExplainScene extends Scene {
   readonly holdings?: () => Iterable<Holding>;
 }
 
-export function explain(pod: PodView, holding: Holding | undefined, scene: ExplainScene): Explanation {
+export const explain = (pod: PodView, holding: Holding | undefined, scene: ExplainScene): Explanation =>
+  finish(explainInSteps(pod, holding, scene));
+
+/** A pending pod is tried on every node, many times over: on a large cluster that is seconds. */
+export function* explainInSteps(
+  pod: PodView,
+  holding: Holding | undefined,
+  scene: ExplainScene,
+): Steps<Explanation> {
   const base = { pod: `${pod.namespace}/${pod.name}`, uid: pod.uid, revision: scene.snapshot.revision };
   if (pod.isOver) return { ...base, state: 'over', text: 'its containers have ended; it holds nothing' };
   if (holding !== undefined) return { ...base, ...explainHolding(holding) };
   if (pod.nodeName !== '')
     return { ...base, state: 'placed', node: pod.nodeName, text: 'bound, and it holds no slice' };
-  return { ...base, ...explainPending(pod, scene) };
+  return { ...base, ...(yield* explainPending(pod, scene)) };
 }
 
 function explainHolding(holding: Holding) {
@@ -98,20 +107,24 @@ function explainHolding(holding: Holding) {
   return { state, node, text: trouble === '' ? `placed on node ${node}` : trouble, containers };
 }
 
-function explainPending(pod: PodView, scene: ExplainScene) {
+function* explainPending(pod: PodView, scene: ExplainScene): Steps<Pending> {
   if (!pod.request.ok) return { state: 'pending' as const, text: pod.request.error };
   const { value: request } = pod.request;
   const prepared = preparePod(request, scene.defaults);
-  const nodes = [...scene.snapshot.allNodes()].map((node) => explainNode(prepared, node));
+  const nodes: ExplainedNode[] = [];
+  yield* eachOf([...scene.snapshot.allNodes()], (node) => nodes.push(explainNode(prepared, node)));
   const fitting = nodes.filter(({ fits }) => fits).length;
   const waits = fitting === 0 ? 'no node can hold it' : `${fitting} of ${nodes.length} nodes can hold it`;
-  const changes = fitting > 0 ? [] : changesFor(request, scene);
+  const changes = fitting > 0 ? [] : yield* changesFor(request, scene);
   const found = changes.length === 0 ? {} : { changes };
   return { state: 'pending' as const, text: waits, summary: summarise(nodes), ...found, nodes };
 }
 
-function changesFor(request: PodRequest, scene: ExplainScene): readonly ExplainedChange[] {
-  return smallestChanges(request, scene, scene.holdings?.()).map(({ kind, text, node, pod }) => ({
+type Pending = Pick<Explanation, 'state' | 'text' | 'summary' | 'changes' | 'nodes'>;
+
+function* changesFor(request: PodRequest, scene: ExplainScene): Steps<readonly ExplainedChange[]> {
+  const changes = yield* smallestChanges(request, scene, scene.holdings?.());
+  return changes.map(({ kind, text, node, pod }) => ({
     ...{ kind, text, node },
     ...(pod === undefined ? {} : { by: pod }),
   }));

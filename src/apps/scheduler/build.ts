@@ -14,9 +14,10 @@ import { readVendors } from '../../adapters/vendors-file.js';
 import { Ledger, type LedgerCounts } from '../../core/ledger.js';
 import { LivePacking } from '../../core/packing/live.js';
 import { nodePolicy, type PlacingRules } from '../../core/policies.js';
+import { freeze } from '../../core/snapshot.js';
 import { createBind } from '../../scheduling/bind.js';
 import { DecisionLog } from '../../scheduling/decision-log.js';
-import { explain } from '../../scheduling/explain.js';
+import { explainInSteps } from '../../scheduling/explain.js';
 import type { Scene } from '../../scheduling/filter.js';
 import { PodMirror } from '../../scheduling/pod-mirror.js';
 import type { TroubleSink } from '../../scheduling/ports.js';
@@ -25,6 +26,7 @@ import { readPodView } from '../../wire/pod-view.js';
 import { encodeSnapshot } from '../../wire/snapshot.js';
 import { joinExtender } from './extender.js';
 import type { SchedulerOptions } from './options.js';
+import { inSlices } from './slices.js';
 import { startWatches, type Watches } from './watches.js';
 import { startWebhook } from './webhook.js';
 
@@ -107,10 +109,12 @@ function pagesOf({ ledger, pods, metrics, scene, watches, decisions }: PagesJoin
       watches.measure();
       return metrics.text();
     },
-    explain(namespace, name) {
+    async explain(namespace, name) {
       const pod = pods.named(namespace, name);
-      const seen = { ...scene, holdings: () => ledger.allHoldings() };
-      return pod === undefined ? null : explain(pod, ledger.holding(pod.uid), seen);
+      if (pod === undefined) return null;
+      const holdings = [...ledger.allHoldings()];
+      const seen = { ...scene, snapshot: freeze(scene.snapshot), holdings: () => holdings };
+      return inSlices(explainInSteps(pod, ledger.holding(pod.uid), seen));
     },
     decisions: (pod) => decisions.all(pod).map(encodeDecision),
     snapshot: () => encodeSnapshot(scene, ledger.allHoldings()),

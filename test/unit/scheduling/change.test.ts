@@ -7,6 +7,7 @@ import { DEFAULT_RULES } from '../../../src/core/policies.js';
 import { preparePod } from '../../../src/core/prepared.js';
 import { ANY_DEVICE, type PodRequest } from '../../../src/core/request.js';
 import { type Change, smallestChanges } from '../../../src/scheduling/change.js';
+import { finish } from '../../../src/scheduling/steps.js';
 import {
   aContainer,
   aDevice,
@@ -28,7 +29,7 @@ beforeEach(() => {
 });
 
 const changes = (request: PodRequest, of = ledger): readonly Change[] =>
-  smallestChanges(request, { snapshot: of, defaults }, of.allHoldings());
+  finish(smallestChanges(request, { snapshot: of, defaults }, of.allHoldings()));
 const texts = (request: PodRequest): readonly string[] => changes(request).map(({ text }) => text);
 
 function hold(pod: string, memory: number, cores = 0): void {

@@ -7,6 +7,7 @@ import { preparePod } from '../../../src/core/prepared.js';
 import type { PodRequest } from '../../../src/core/request.js';
 import { mib, milliCores } from '../../../src/core/units.js';
 import { smallestChanges } from '../../../src/scheduling/change.js';
+import { finish } from '../../../src/scheduling/steps.js';
 import { explain } from '../../../src/scheduling/explain.js';
 import {
   aContainer,
@@ -34,7 +35,7 @@ beforeEach(() => {
 
 /** Every text of a change of policy, each tried again here. */
 function sayings(request: PodRequest, defaults: PlacingRules = DEFAULT_RULES): readonly string[] {
-  const found = smallestChanges(request, { snapshot: ledger, defaults }).filter(
+  const found = finish(smallestChanges(request, { snapshot: ledger, defaults })).filter(
     ({ kind }) => kind === 'policy',
   );
   for (const change of found) {
