@@ -23,9 +23,18 @@ export function prioritize(
     const like = node === undefined ? UNFIT : liked.of(node);
     return like === UNFIT ? null : like;
   });
-  const known = likes.filter((like) => like !== null);
-  const range = { most: Math.max(...known), least: known.length < names.length ? 0 : Math.min(...known) };
+  const range = rangeOf(likes);
   return names.map((node, at) => ({ node, score: score(scaled(likes[at] ?? null, range)) }));
+}
+
+/** Not by spreading them into arguments: there may be more names than a stack holds. */
+function rangeOf(likes: readonly (number | null)[]): { readonly most: number; readonly least: number } {
+  let [most, least] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  for (const like of likes) {
+    most = Math.max(most, like ?? most);
+    least = Math.min(least, like ?? 0);
+  }
+  return { most, least };
 }
 
 /** Less than this apart is alike: rounding of sums, not a preference. */

@@ -4,6 +4,7 @@
 import type { ContainerKind, ContainerRequest, DeviceChoice, NumaWish, PodRequest } from '../core/request.js';
 import { err, ok, type Result } from '../core/result.js';
 import type { Vendor } from '../vendors/index.js';
+import { shown } from './json.js';
 import { HAMI_WORDS } from './hami.js';
 import {
   DEVICE_POLICY,
@@ -25,6 +26,9 @@ export * from './pod-shape.js';
 export function readPodRequest(pod: PodLike, vendors: readonly Vendor[]): Result<PodRequest, BadField> {
   const containers: ContainerRequest[] = [];
   for (const place of containersOf(pod.spec ?? {})) {
+    // The API server sends none such; a placement that names it could be read by nobody.
+    if (typeof place.container.name !== 'string')
+      return err({ field: `${place.path}.name`, value: shown(place.container.name), want: 'want a text' });
     const slices = readSlices(place, vendors);
     if (!slices.ok) return slices;
     containers.push({ name: place.container.name, kind: place.kind, slices: slices.value });

@@ -90,7 +90,8 @@ export function extenderListener(ports: ExtenderPorts, otherwise: RequestListene
   };
 }
 
-const TOO_LARGE = `the body cannot be read: it is too large, more than ${BODY_LIMIT_BYTES / 2 ** 20} MiB`;
+const MOST = `${BODY_LIMIT_BYTES / 2 ** 20} MiB`;
+const TOO_LARGE = `the body cannot be read: it is too large, more than ${MOST}; the extender needs nodeCacheCapable: true`;
 
 interface Call {
   /** null: more than may be sent. */

@@ -75,6 +75,13 @@ describe('the view of a pod', () => {
     expect(seen).toMatchObject({ nodeName: 'n1', isTerminating: true, asksForDevices: true });
   });
 
+  it('has no wish that can be read where a container has no name: a placement could not name it', () => {
+    expect(view({ spec: { containers: [{ name: 0, ...asks }] } }).request).toEqual({
+      ok: false,
+      error: 'spec.containers[0].name is "0": want a text',
+    });
+  });
+
   it('keeps the sentence of a wish that cannot be read', () => {
     const limits = { 'nvidia.com/gpu': '1.5' };
     const seen = view({ spec: { containers: [{ name: 'main', resources: { limits } }] } });
