@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The last fence: what this node has honoured on a device, plus what comes, never passes the device.
-// It stands for the case that two schedulers, or one with a stale ledger, gave the same part twice.
-import type { Device, Hold } from '../src/core/device.js';
+// It stands for the case that two schedulers, or one with a stale ledger, gave the same part twice. Where the policy
+// lets more be given out than there is, the placement says how much (overcommit): only the scheduler writes it.
+import type { Capacity, Device, Hold } from '../src/core/device.js';
 import { addHold, type Holds, holdsOf, NO_HOLD } from '../src/core/hold.js';
 import type { Placement } from '../src/core/placement.js';
 import { err, ok, type Result } from '../src/core/result.js';
+import type { MiB, MilliCores } from '../src/core/units.js';
 import type { ContainerName } from './slot.js';
 
 /** One pod whose placement was honoured here, or wants to be. */
@@ -25,7 +27,8 @@ export function fence(devices: Devices, holders: readonly Holder[], newcomer: Ho
   for (const [id, wanted] of holdsBy(devices, newcomer)) {
     const device = devices.get(id);
     if (device === undefined) return err(`device ${id} of the placement is not on this node`);
-    const problem = problemOf(device, held.get(id) ?? NO_HOLD, wanted);
+    const room = roomOf(device, newcomer);
+    const problem = problemOf(room, held.get(id) ?? NO_HOLD, wanted);
     if (problem !== null) return err(`device ${id}: ${problem}; the pod must be placed again`);
   }
   return ok(undefined);
@@ -43,15 +46,28 @@ function holdsBy(devices: Devices, { placement, containers }: Holder): Holds {
   return holdsOf(placement, containers, (id) => devices.get(id));
 }
 
-function problemOf(device: Device, held: Hold, wanted: Hold): string | null {
+/** The device, or what the newcomer was given from, whichever is more. */
+function roomOf(device: Device, { placement }: Holder): Capacity {
+  let { memory, cores, splits } = device;
+  for (const { slices } of placement.containers)
+    for (const { deviceId, of } of slices) {
+      if (deviceId !== device.id || of === undefined) continue;
+      memory = Math.max(memory, of.memory) as MiB;
+      cores = Math.max(cores, of.cores) as MilliCores;
+      splits = Math.max(splits, of.splits);
+    }
+  return { memory, cores, splits };
+}
+
+function problemOf(room: Capacity, held: Hold, wanted: Hold): string | null {
   const all = addHold(held, wanted);
   if (held.isExclusive && wanted.slices > 0) return 'another pod has it alone';
   if (wanted.isExclusive && held.slices > 0) return `wanted alone, but ${held.slices} slices are held on it`;
-  if (all.memory > device.memory)
-    return `${held.memory} of ${device.memory} MiB are held, ${wanted.memory} more do not fit`;
-  if (all.cores > device.cores)
-    return `${held.cores / 10} of ${device.cores / 10} percent are held, ${wanted.cores / 10} more do not fit`;
-  if (all.slices > device.splits)
-    return `${held.slices} of ${device.splits} slices are held, ${wanted.slices} more do not fit`;
+  if (all.memory > room.memory)
+    return `${held.memory} of ${room.memory} MiB are held, ${wanted.memory} more do not fit`;
+  if (all.cores > room.cores)
+    return `${held.cores / 10} of ${room.cores / 10} percent are held, ${wanted.cores / 10} more do not fit`;
+  if (all.slices > room.splits)
+    return `${held.slices} of ${room.splits} slices are held, ${wanted.slices} more do not fit`;
   return null;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ids the kubelet counts: opaque, as many as all devices can carry slices. An id belongs to no device; it is
+// The ids the kubelet counts: opaque, as many as all devices could ever carry slices. How many of them are given out
+// the scheduler decides, which may let a device carry more slices than its node says (docs/policies.md). An id belongs to no device; it is
 // as healthy as the devices its container sits on, and of the free ids as many are healthy as healthy devices offer.
 import type { Device } from '../src/core/device.js';
 import { type Slot, slicesOf } from './slot.js';
@@ -12,8 +13,15 @@ export interface IdHealth {
 /** slot-0001, slot-0002 … */
 export const idAt = (at: number): string => `slot-${String(at + 1).padStart(4, '0')}`;
 
-/** `slots`: those of living pods, oldest first. A pod that ended gives its ids back. */
-export function idsOf(devices: readonly Device[], slots: readonly Slot[]): readonly IdHealth[] {
+export interface IdQuestion {
+  readonly devices: readonly Device[];
+  /** Of living pods, oldest first. A pod that ended gives its ids back. */
+  readonly slots: readonly Slot[];
+  /** Offered for each device at least, where it carries slices at all. */
+  readonly slotsPerDevice: number;
+}
+
+export function idsOf({ devices, slots, slotsPerDevice }: IdQuestion): readonly IdHealth[] {
   const isHealthy = new Map(devices.map((device) => [device.id, device.isHealthy]));
   const claims = new Map<string, boolean>();
   for (const { ids, owner } of slots) {
@@ -22,16 +30,14 @@ export function idsOf(devices: readonly Device[], slots: readonly Slot[]): reado
     for (const id of ids) claims.set(id, isSound);
   }
   const sound = [...claims.values()].filter(Boolean).length;
-  let rest = Math.max(0, splitsOf(devices.filter((device) => device.isHealthy)) - sound);
-  return Array.from({ length: splitsOf(devices) }, (_, at) => {
+  const offered = (of: readonly Device[]): number =>
+    of.reduce((sum, { splits }) => sum + (splits === 0 ? 0 : Math.max(splits, slotsPerDevice)), 0);
+  let rest = Math.max(0, offered(devices.filter((device) => device.isHealthy)) - sound);
+  return Array.from({ length: offered(devices) }, (_, at) => {
     const id = idAt(at);
     const claimed = claims.get(id);
     if (claimed !== undefined) return { id, isHealthy: claimed };
     rest -= 1;
     return { id, isHealthy: rest >= 0 };
   });
-}
-
-function splitsOf(devices: readonly Device[]): number {
-  return devices.reduce((sum, device) => sum + device.splits, 0);
 }

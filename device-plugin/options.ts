@@ -20,6 +20,8 @@ export interface PluginOptions {
   readonly libraryDir: string;
   readonly nvmlLibrary?: string;
   readonly splits: number;
+  /** Slots offered to the kubelet for each device; `splits` where that is more. */
+  readonly slotsPerDevice: number;
   readonly metricsListen: string;
   readonly procDir: string;
 }
@@ -110,6 +112,12 @@ function commandOf(): Command {
     .option('--library-dir <folder>', 'holds libkerf.so and libkerf-nvml.so', `/opt/kerf/${VERSION}`)
     .option('--nvml-library <name>', "the driver's management library")
     .option('--splits <count>', 'slices a device may carry at once', readSplits, 10)
+    .option(
+      '--slots-per-device <count>',
+      'slots offered to the kubelet for each device, if more than --splits: room for policies that let it carry more',
+      readSplits,
+      1,
+    )
     .option('--metrics-listen <address>', '/healthz, /metrics, /v1/slots', '127.0.0.1:9402')
     .option('--proc-dir <folder>', "the node's /proc", '/proc')
     .version(VERSION)

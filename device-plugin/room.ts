@@ -96,7 +96,7 @@ export class Room implements PluginDuties {
   }
 
   ids() {
-    return idsOf(this.inventory.all, this.living());
+    return idsOf({ ...this.parts.options, devices: this.inventory.all, slots: this.living() });
   }
 
   /** A pod that ended holds nothing, though its slots may wait for the sweep. */

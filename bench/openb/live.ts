@@ -84,7 +84,7 @@ class LiveCluster {
           return Promise.resolve({ kind: 'written' });
         },
       },
-      defaults: this.#rules,
+      rulesFor: () => this.#rules,
       assumeMs: 60_000,
       now: () => 0,
     });

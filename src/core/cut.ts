@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Some devices cannot be cut anywhere: a wish is rounded up to what the device can give, here and nowhere else,
 // so that what is placed, held and told is the same.
-import type { Device } from './device.js';
+import { type Device, physicalMemory } from './device.js';
 import type { MemoryWish, SliceRequest } from './request.js';
 import { type MiB, type MilliCores, shareOf } from './units.js';
 
 export function memoryOn(device: Device, wish: MemoryWish): MiB {
-  if (wish.kind === 'whole') return device.memory;
-  return wish.kind === 'fixed' ? wish.memory : shareOf(device.memory, wish.permille);
+  if (wish.kind === 'fixed') return wish.memory;
+  const memory = physicalMemory(device);
+  return wish.kind === 'whole' ? memory : shareOf(memory, wish.permille);
 }
 
 /** The wish as this device would serve it, never less than was asked; null where no cut is large enough. */

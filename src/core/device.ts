@@ -41,8 +41,19 @@ export interface Device {
   /** Where it may be cut; absent: anywhere. Not in the letter: the vendor's row tells it by model and mode. */
   readonly cuts?: Cuts;
   /** What is there, where `memory` and `cores` say that more may be given out than there is. */
-  readonly physical?: { readonly memory: MiB; readonly cores: MilliCores };
+  readonly physical?: Capacity;
 }
+
+/** What may be given out of a device. */
+export interface Capacity {
+  readonly memory: MiB;
+  readonly cores: MilliCores;
+  readonly splits: number;
+}
+
+/** What one slice may have at most: the device as it is, whatever may be given out of it in all. */
+export const physicalMemory = ({ physical, memory }: Device): MiB => physical?.memory ?? memory;
+export const physicalCores = ({ physical, cores }: Device): MilliCores => physical?.cores ?? cores;
 
 /** What all holders of one device hold together. */
 export interface Hold {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One device, one wish: does it fit, and if not, why.
 import { asCut, memoryOn } from './cut.js';
-import type { Device, Hold } from './device.js';
+import { type Capacity, type Device, type Hold, physicalCores, physicalMemory } from './device.js';
 import { isAllOf } from './hold.js';
 import type { DeviceState } from './node.js';
 import type { Slice } from './placement.js';
@@ -30,8 +30,12 @@ export function fit(state: DeviceState, wish: Wish): Result<Slice, DeviceRefusal
 export function sliceOn(device: Device, { slice, company = 'any' }: Omit<Wish, 'choice'>): Slice {
   const { memory, cores } = asCut(device, slice) ?? slice;
   const isHigh = slice.priority === 'high';
-  return { deviceId: device.id, memory: memoryOn(device, memory), cores, isHigh, isAlone: company !== 'any' };
+  const isAlone = company !== 'any';
+  const part = { deviceId: device.id, memory: memoryOn(device, memory), cores, isHigh, isAlone };
+  return device.physical === undefined ? part : { ...part, of: capacityOf(device) };
 }
+
+const capacityOf = ({ memory, cores, splits }: Device): Capacity => ({ memory, cores, splits });
 
 /**
  * The first reason why a device that has `hold` on it cannot serve, or null. Never-curable reasons come first.
@@ -58,8 +62,8 @@ function unfitness({ device, isCordoned }: DeviceState, choice: DeviceChoice): D
 }
 
 function smallness(device: Device, memory: MiB, slice: SliceRequest): DeviceRefusal['kind'] | null {
-  if (memory > device.memory) return 'TooSmall';
-  return slice.cores > device.cores ? 'TooWeak' : null;
+  if (memory > physicalMemory(device)) return 'TooSmall';
+  return slice.cores > physicalCores(device) ? 'TooWeak' : null;
 }
 
 /** `hold` is that of others and of the pod's own containers. */
@@ -132,9 +136,9 @@ export function describeMisfit(kind: Misfit, state: DeviceState, wish: Wish): De
 export function haveOf(kind: Misfit, device: Device, hold: Hold): number {
   switch (kind) {
     case 'TooSmall':
-      return device.memory;
+      return physicalMemory(device);
     case 'TooWeak':
-      return device.cores;
+      return physicalCores(device);
     case 'MemoryShort':
       return restMiB(device.memory, hold.memory);
     case 'CoresShort':

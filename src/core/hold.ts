@@ -2,7 +2,7 @@
 // What a placed pod holds of each device over its life, counted as the kubelet counts:
 // apps and sidecars add up; an init container runs before the apps, so it overlaps them and
 // stands beside the sidecars started before it only. Held is the peak of these, per device.
-import type { Device, Hold } from './device.js';
+import { type Device, type Hold, physicalMemory } from './device.js';
 import type { ContainerPlacement, Placement, Slice } from './placement.js';
 import type { ContainerKind } from './request.js';
 import { addCores, addMiB, type MiB, type MilliCores, NO_CORES, NO_MEMORY, WHOLE_DEVICE } from './units.js';
@@ -28,7 +28,7 @@ export function ownsDevice(slice: Pick<Slice, 'memory' | 'cores'>, device: Devic
 }
 
 export const isAllOf = (device: Device, memory: MiB, cores: MilliCores): boolean =>
-  cores >= WHOLE_DEVICE || memory >= device.memory;
+  cores >= WHOLE_DEVICE || memory >= physicalMemory(device);
 
 export function addHold(a: Hold, b: Hold): Hold {
   return {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Capacity } from './device.js';
 import type { MiB, MilliCores } from './units.js';
 
 /** Part of one device given to one container. */
@@ -10,6 +11,8 @@ export interface Slice {
   readonly isHigh: boolean;
   /** Nobody else may share its device, however small it is. */
   readonly isAlone: boolean;
+  /** What all slices of the device could have together when it was given, where that is not what is there. */
+  readonly of?: Capacity;
 }
 
 export interface ContainerPlacement {

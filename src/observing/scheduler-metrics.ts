@@ -4,7 +4,7 @@
 export interface MetricRow {
   readonly name: string;
   readonly kind: 'counter' | 'gauge' | 'histogram';
-  readonly unit: 'seconds' | 'count';
+  readonly unit: 'seconds' | 'count' | 'bool';
   readonly labels: readonly string[];
   readonly help: string;
   /** Of a histogram, in the unit of its name. */
@@ -77,6 +77,20 @@ export const SCHEDULER_METRICS = {
     unit: 'count',
     labels: ['watch'],
     help: 'Lists and watches that failed and were begun again.',
+  },
+  policyEdits: {
+    name: 'kerf_scheduler_policy_edits_total',
+    kind: 'counter',
+    unit: 'count',
+    labels: ['outcome'],
+    help: 'Edits of the policy document by what became of them: PolicyApplied, PolicyRefused, PolicyGone.',
+  },
+  policyRefused: {
+    name: 'kerf_scheduler_policy_refused',
+    kind: 'gauge',
+    unit: 'bool',
+    labels: [],
+    help: '1 while the policy document is refused and what was in force before it stays.',
   },
   troubles: {
     name: 'kerf_scheduler_troubles_total',

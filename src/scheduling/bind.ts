@@ -27,7 +27,7 @@ export interface BindOptions {
   readonly pods: PodMirror;
   readonly reader: PodReader;
   readonly bindings: Bindings;
-  readonly defaults: PlacingRules;
+  readonly rulesFor: (pod: PodView) => PlacingRules;
   /** How long an assumption stands without confirmation. */
   readonly assumeMs: number;
   readonly now: () => number;
@@ -107,7 +107,7 @@ function assumePlacement(
   ask: BindAsk,
   { pod, request }: Wanted,
 ): Result<Placement, NodeRefusal> {
-  const placed = earlierPlacement(options, ask) ?? placeAnew(options, ask, request);
+  const placed = earlierPlacement(options, ask) ?? placeAnew(options, ask, { pod, request });
   if (placed.ok) assume(options, { pod, node: ask.node, placement: placed.value });
   return placed;
 }
@@ -120,13 +120,13 @@ function earlierPlacement({ ledger }: BindOptions, ask: BindAsk): Result<Placeme
 
 /** What an earlier try took elsewhere is given back. */
 function placeAnew(
-  { ledger, defaults }: BindOptions,
+  { ledger, rulesFor }: BindOptions,
   ask: BindAsk,
-  request: PodRequest,
+  { pod, request }: Wanted,
 ): Result<Placement, NodeRefusal> {
   ledger.forget(ask.uid);
   const node = ledger.node(ask.node);
-  return node === undefined ? err({ kind: 'UnknownNode' }) : place(request, node, defaults);
+  return node === undefined ? err({ kind: 'UnknownNode' }) : place(request, node, rulesFor(pod));
 }
 
 interface Given {

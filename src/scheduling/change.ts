@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is the least that must change so that this pod fits somewhere? Every answer was tried on the engine itself:
 // with it some node takes the pod, and without it none does.
+import { physicalMemory } from '../core/device.js';
 import type { Holding } from '../core/holding.js';
 import type { MiB } from '../core/units.js';
 import { mib, milliCores, NO_CORES } from '../core/units.js';
@@ -157,7 +158,7 @@ function largestDevice({ nodes }: World): number {
   let most = 0;
   for (const { vendors } of nodes)
     for (const { devices } of vendors.values())
-      for (const { device } of devices) most = Math.max(most, device.memory);
+      for (const { device } of devices) most = Math.max(most, physicalMemory(device));
   return most;
 }
 

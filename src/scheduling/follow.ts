@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // From the watch into the ledger: what is bound is confirmed, what is over or gone is released.
 import type { NodeFacts } from '../core/node.js';
+import { overcommitted } from '../core/overcommit.js';
+import type { Overcommit } from '../core/policy-document.js';
 import type { PodView } from '../wire/pod-view.js';
 import { holdsSomething, sightingOf } from '../wire/sighting.js';
 import { type LearnOptions, learnOfArrival, learnOfDeparture } from './learn.js';
 import type { TroubleSink } from './ports.js';
 
 export interface FollowOptions extends LearnOptions {
+  /** Where more may be given out than there is, as of now; absent: nowhere. */
+  readonly overcommit?: () => readonly Overcommit[];
   readonly troubles: TroubleSink;
 }
 
@@ -73,8 +77,16 @@ function see(options: FollowOptions, pod: PodView): void {
 
 const isThere = (pod: PodView): boolean => pod.nodeName !== '' && !pod.isOver;
 
-export function followNodes({ ledger, troubles }: FollowOptions): Follower<NodeFacts> {
+export interface NodeFollower extends Follower<NodeFacts> {
+  /** The overcommit is another one: every node is seen by it. */
+  reweigh(): void;
+}
+
+/** The ledger gets what may be given out; what the node itself says is kept here, to be read again by other rules. */
+export function followNodes({ ledger, troubles, overcommit = () => [] }: FollowOptions): NodeFollower {
   const told = new Map<string, string>();
+  const said = new Map<string, NodeFacts>();
+  const weighed = (facts: NodeFacts): NodeFacts => overcommitted(facts, overcommit());
   const look = (facts: NodeFacts): void => {
     const sentence = [...facts.unreadable.values()].join('; ');
     const before = told.get(facts.name) ?? '';
@@ -85,16 +97,23 @@ export function followNodes({ ledger, troubles }: FollowOptions): Follower<NodeF
   };
   return {
     onReplace(all) {
-      ledger.replaceNodes(all);
+      said.clear();
+      for (const facts of all) said.set(facts.name, facts);
+      ledger.replaceNodes(all.map(weighed));
       for (const facts of all) look(facts);
     },
     onUpsert(facts) {
-      ledger.setNode(facts);
+      said.set(facts.name, facts);
+      ledger.setNode(weighed(facts));
       look(facts);
     },
     onDelete(facts) {
       told.delete(facts.name);
+      said.delete(facts.name);
       ledger.removeNode(facts.name);
+    },
+    reweigh() {
+      for (const facts of said.values()) ledger.setNode(weighed(facts));
     },
   };
 }

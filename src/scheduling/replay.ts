@@ -3,6 +3,7 @@
 import { Ledger } from '../core/ledger.js';
 import { place } from '../core/place.js';
 import type { Placement } from '../core/placement.js';
+import { rulingsOf } from '../core/policy-document.js';
 import type { PodView } from '../wire/pod-view.js';
 import type { Recorded } from '../wire/snapshot-read.js';
 import { type Explanation, explain } from './explain.js';
@@ -32,7 +33,8 @@ export interface Replay {
 /** The pod as if it were pending: what the letter says that it holds itself is left out. */
 export function replay(pod: PodView, recorded: Recorded): Replay {
   const ledger = ledgerOf({ ...recorded, pods: recorded.pods.filter(({ uid }) => uid !== pod.uid) });
-  const scene = { snapshot: ledger, defaults: recorded.defaults };
+  const { rules } = rulingsOf(recorded.policy, recorded.defaults)(pod);
+  const scene = { snapshot: ledger, defaults: rules };
   const names = recorded.nodes.map(({ name }) => name);
   const { answer } = filter(pod.request, names, scene);
   const pending = { ...pod, nodeName: '', isOver: false };

@@ -5,6 +5,7 @@
 //    "request":{"containers":[{"name":"main","kind":"app","slices":[{"vendor":"…","count":1,"memoryMiB":4096,
 //      "corePercent":30,"exclusive":false,"priority":"low"}]}],"choice":{…},"nodePolicy":null,"devicePolicy":null,
 //      "numa":null},
+//    "ruledBy":{"node":"rules[0]","device":"pod"},
 //    "offered":[{"node":"n1","score":10}],"refusals":{}}
 import type { Placement } from '../core/placement.js';
 import type { PodRequest, SliceRequest } from '../core/request.js';
@@ -22,10 +23,17 @@ interface DecisionBase {
   readonly revision: number;
 }
 
+/** Who said how node and devices are chosen: `pod`, `rules[2]`, `defaults` (both of the policy document) or `options`. */
+export interface RuledBy {
+  readonly node: string;
+  readonly device: string;
+}
+
 export interface FilterDecision extends DecisionBase {
   readonly verb: 'filter';
   /** null: it could not be read. */
   readonly request: PodRequest | null;
+  readonly ruledBy: RuledBy | null;
   /** How many nodes kube-scheduler asked about. */
   readonly candidates: number;
   /** The short list. */

@@ -17,6 +17,10 @@ export const inventoryOf = (vendor: string): string => `kerf.dev/inventory-${ven
 export const INVENTORY_PREFIX = 'kerf.dev/inventory-';
 export const CORDON = 'kerf.dev/cordon';
 
+/** The ConfigMap with the policy document, in the scheduler's namespace, and its key. */
+export const POLICY_CONFIGMAP = 'kerf-policy';
+export const POLICY_KEY = 'policy.yaml';
+
 /** What a pod may say. */
 export const NODE_POLICY = 'kerf.dev/node-policy';
 export const DEVICE_POLICY = 'kerf.dev/device-policy';

@@ -2,9 +2,11 @@
 // Letter: what a pod was given, as the annotation kerf.dev/placement. Written by bind, read by the node.
 //
 //   {"v":1,"containers":[{"name":"a","slices":[{"device":"GPU-…","memoryMiB":4096,"corePercent":30,
-//                                            "high":true,"alone":true}]}]}
+//                                            "high":true,"alone":true,"ofMiB":61440,"ofPercent":200,"ofSlices":20}]}]}
 //
-// corePercent may carry one decimal (30.5): MilliCores are tenths of a percent. `high` and `alone` are left out when false.
+// of…: what all slices of the device could have together when it was given, where that is not what is there
+// (overcommit); the node's fence goes by it. All three, or none. corePercent may carry one decimal (30.5): MilliCores are tenths of a percent. `high` and `alone` are left out when false.
+import type { Capacity } from '../core/device.js';
 import type { ContainerPlacement, Placement, Slice } from '../core/placement.js';
 import { err, ok, type Result } from '../core/result.js';
 import { type MiB, type MilliCores, mib, milliCores } from '../core/units.js';
@@ -21,9 +23,14 @@ export function encodePlacement(placement: Placement): string {
       corePercent: slice.cores / 10,
       ...(slice.isHigh ? { high: true } : {}),
       ...(slice.isAlone ? { alone: true } : {}),
+      ...capacityRow(slice.of),
     })),
   }));
   return JSON.stringify({ v: PLACEMENT_VERSION, containers });
+}
+
+function capacityRow(of: Capacity | undefined): object {
+  return of === undefined ? {} : { ofMiB: of.memory, ofPercent: of.cores / 10, ofSlices: of.splits };
 }
 
 /** Unknown fields are let pass; an unknown version or a bad field is an error, and whoever reads holds. */
@@ -62,7 +69,22 @@ function decodeSlice(part: unknown): Slice | null {
   const memory = readMiB(part.memoryMiB);
   const cores = readCores(part.corePercent);
   if (memory === null || cores === null || !isFlag(part.high) || !isFlag(part.alone)) return null;
-  return { deviceId: part.device, memory, cores, isHigh: part.high === true, isAlone: part.alone === true };
+  const of = decodeCapacity(part);
+  if (of === null) return null;
+  const flags = { isHigh: part.high === true, isAlone: part.alone === true };
+  return { deviceId: part.device, memory, cores, ...flags, ...(of === undefined ? {} : { of }) };
+}
+
+/** undefined: the letter says nothing of it; null: it says what cannot be read. */
+function decodeCapacity({
+  ofMiB,
+  ofPercent,
+  ofSlices,
+}: Record<string, unknown>): Capacity | undefined | null {
+  if (ofMiB === undefined && ofPercent === undefined && ofSlices === undefined) return undefined;
+  const memory = readMiB(ofMiB);
+  const cores = readCores(ofPercent);
+  return memory === null || cores === null || !isCount(ofSlices) ? null : { memory, cores, splits: ofSlices };
 }
 
 const isFlag = (value: unknown): boolean => value === undefined || typeof value === 'boolean';

@@ -18,6 +18,8 @@ export interface PodView {
   readonly name: string;
   /** Empty until bound. */
   readonly nodeName: string;
+  /** Empty once it is bound: rules look at pods that wait, and of a hundred thousand that run nobody asks. */
+  readonly labels: ReadonlyMap<string, string>;
   readonly schedulerName: string;
   readonly resourceVersion: string;
   /** All its containers are over: it holds nothing. */
@@ -50,6 +52,7 @@ const ASKS_NOTHING: PodRequest = {
 };
 const NO_SLOTS: ReadonlyMap<string, number> = new Map();
 const NO_CONTAINERS: ContainerKinds = [];
+const NO_LABELS: ReadonlyMap<string, string> = new Map();
 const NO_LETTERS: readonly HamiLetter[] = [];
 
 export function readPodView(raw: unknown, vendors: readonly Vendor[]): PodView {
@@ -63,6 +66,7 @@ export function readPodView(raw: unknown, vendors: readonly Vendor[]): PodView {
     namespace: textOf(metadata.namespace),
     name: textOf(metadata.name),
     nodeName: textOf(spec.nodeName),
+    labels: labelsOf(metadata.labels, spec.nodeName),
     schedulerName: textOf(spec.schedulerName),
     resourceVersion: textOf(metadata.resourceVersion),
     isOver: isOver(recordOf(pod.status).phase),
@@ -74,6 +78,12 @@ export function readPodView(raw: unknown, vendors: readonly Vendor[]): PodView {
   const wishes = wishesOf(pod, vendors, base.placement !== null);
   const hamiLetters = wishes.asksForDevices ? hamiLettersOf(annotations, vendors) : NO_LETTERS;
   return { ...base, ...wishes, hamiLetters };
+}
+
+function labelsOf(labels: unknown, nodeName: unknown): ReadonlyMap<string, string> {
+  if (typeof nodeName === 'string' || !isRecord(labels)) return NO_LABELS;
+  const texts = Object.entries(labels).filter((row): row is [string, string] => typeof row[1] === 'string');
+  return texts.length === 0 ? NO_LABELS : new Map(texts);
 }
 
 type Wishes = Pick<PodView, 'request' | 'asksForDevices' | 'containers' | 'slots' | 'isInitOnlyUnstarted'>;

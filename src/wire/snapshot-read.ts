@@ -6,8 +6,10 @@ import { type NodeFacts, UNTOLD } from '../core/node.js';
 import { NO_LOOK } from '../core/packing/look.js';
 import { Prospect } from '../core/packing/prospect.js';
 import type { PlacingRules } from '../core/policies.js';
+import { NO_POLICY, type PolicyDocument } from '../core/policy-document.js';
 import { err, ok, type Result } from '../core/result.js';
 import type { LinkMatrix } from '../core/topology.js';
+import { mib, milliCores } from '../core/units.js';
 import { decodeDemand } from './demand.js';
 import { type Announced, decodeInventory, INVENTORY_VERSION } from './inventory.js';
 import { isCount, isRecord, parseJson, shown } from './json.js';
@@ -19,13 +21,17 @@ import { SNAPSHOT_VERSION } from './snapshot.js';
 export interface Recorded {
   readonly revision: number;
   readonly defaults: PlacingRules;
+  readonly policy: PolicyDocument;
   readonly nodes: readonly NodeFacts[];
   readonly pods: readonly Sighting[];
   /** Node → CPU in thousandths of pods that are not told one by one: they ask for no device. */
   readonly beside: ReadonlyMap<string, number>;
 }
 
-export function decodeSnapshot(text: string): Result<Recorded, string> {
+/** Checks the policy document, which takes what this room may not import (adapters/policy). */
+export type PolicyReader = (value: unknown) => Result<PolicyDocument, string>;
+
+export function decodeSnapshot(text: string, readPolicy: PolicyReader): Result<Recorded, string> {
   const letter = parseJson(text);
   if (!isRecord(letter)) return err('the snapshot is not a JSON object');
   if (letter.v !== SNAPSHOT_VERSION)
@@ -34,13 +40,17 @@ export function decodeSnapshot(text: string): Result<Recorded, string> {
   if (!isCount(revision)) return err(`revision is ${shown(revision)}: want a whole number`);
   const defaults = defaultsOf(letter.defaults);
   if (!defaults.ok) return defaults;
+  // A letter from before there was one says nothing of it.
+  const policy = letter.policy === undefined ? ok(NO_POLICY) : readPolicy(letter.policy);
+  if (!policy.ok) return err(`policy: ${policy.error}`);
   const nodes = each('nodes', letter.nodes, nodeOf);
   if (!nodes.ok) return nodes;
   const pods = each('pods', letter.pods, podOf);
   if (!pods.ok) return pods;
   const beside = besideOf(nodes.value, pods.value);
   const facts = nodes.value.map((row) => row.facts);
-  return ok({ revision, defaults: defaults.value, nodes: facts, pods: pods.value, beside });
+  const said = { defaults: defaults.value, policy: policy.value };
+  return ok({ revision, ...said, nodes: facts, pods: pods.value, beside });
 }
 
 function each<T>(
@@ -131,9 +141,21 @@ function vendorOf(vendor: string, row: Record<string, unknown>): Result<VendorPa
   const read = decodeInventory(vendor, JSON.stringify({ v: INVENTORY_VERSION, devices: rows, links }));
   if (!read.ok || !Array.isArray(rows)) return err(`has devices of ${vendor} that cannot be read`);
   if (!isCount(slots)) return err(`has slots of ${vendor} ${shown(slots)}: want a whole number`);
-  const cordoned = cordonedIn(rows);
+  const devices = read.value.devices.map((device, at) => withPhysical(device, rows[at]));
+  if (devices.includes(null)) return err(`has devices of ${vendor} whose physical cannot be read`);
   const told = typeof unreadable === 'string' ? unreadable : null;
-  return ok({ ...read.value, cordoned, slots, unreadable: told });
+  const whole = { ...read.value, devices: devices as Device[] };
+  return ok({ ...whole, cordoned: cordonedIn(rows), slots, unreadable: told });
+}
+
+/** null: it cannot be read. */
+function withPhysical(device: Device, row: unknown): Device | null {
+  const physical = isRecord(row) ? row.physical : undefined;
+  if (physical === undefined) return device;
+  const { memoryMiB, corePercent, splits } = isRecord(physical) ? physical : {};
+  const cores = typeof corePercent === 'number' ? Math.round(corePercent * 10) : -1;
+  if (!isCount(memoryMiB) || !isCount(cores) || !isCount(splits)) return null;
+  return { ...device, physical: { memory: mib(memoryMiB), cores: milliCores(cores), splits } };
 }
 
 const cordonedIn = (rows: readonly unknown[]): readonly string[] =>

@@ -13,6 +13,7 @@ export function aPodView(request: PodRequest = aRequest(), named: Partial<PodVie
     namespace: 'default',
     name: 'p1',
     nodeName: '',
+    labels: new Map(),
     schedulerName: 'kerf-scheduler',
     resourceVersion: '1',
     isOver: false,

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { readPolicy } from '../../src/adapters/policy/read.js';
 import { DEFAULT_VENDORS, VENDORS } from '../../src/vendors/index.js';
 import { renameResources } from '../../src/vendors/rename.js';
 import {
@@ -11,6 +12,7 @@ import {
   MONITOR_ACCOUNT,
   NODE_ACCOUNT,
   PLACEMENT,
+  POLICY_KEY,
   SCHEDULER_ACCOUNT,
   SCHEDULER_NAME,
   WEBHOOK_IGNORE,
@@ -19,6 +21,7 @@ import {
 import { resourceNamesOf } from '../../src/wire/pod-resources.js';
 import { find, render, type Rendered, ROOT } from './render.js';
 
+const documentOf = ({ data }: Rendered): unknown => parse(data[POLICY_KEY]);
 const NAMES = DEFAULT_VENDORS.flatMap(resourceNamesOf).toSorted();
 /** Building helm, once on a bare machine. */
 const SLOW = 600_000;
@@ -92,6 +95,7 @@ describe('the chart with its default values', () => {
       'ClusterRole kerf-scheduler: authentication.k8s.io/tokenreviews *: create',
       'ClusterRole kerf-scheduler: authorization.k8s.io/subjectaccessreviews *: create',
       'ClusterRole kerf-scheduler: events.k8s.io/events *: create',
+      'Role kerf-scheduler: /configmaps kerf-policy: get,list,watch',
       'Role kerf-scheduler: coordination.k8s.io/leases *: create',
       'Role kerf-scheduler: coordination.k8s.io/leases kerf-scheduler: get,list,watch,update,patch',
     ]);
@@ -118,7 +122,7 @@ describe('the chart with its default values', () => {
       parse(text),
     );
     const sample = parse(readFileSync(join(ROOT, 'scheduler-config', 'policy.yaml'), 'utf8')) as Rendered;
-    expect(sample.data).toEqual(find(objects, 'ConfigMap', 'kerf-policy').data);
+    expect(documentOf(sample)).toEqual(documentOf(find(objects, 'ConfigMap', 'kerf-policy')));
   });
 
   it('sends the webhook pods that name a resource of ours or carry a letter, and fails closed', () => {
@@ -223,7 +227,10 @@ describe('values that change the chart', () => {
   it.each([
     [{ 'scheduler.replica': '2' }, "additional properties 'replica' not allowed"],
     [{ 'scheduler.replicas': '0' }, 'scheduler/replicas'],
-    [{ 'policy.nodePolicy': 'best' }, 'policy/nodePolicy'],
+    [{ 'policy.document.defaults.node': 'best' }, 'policy/document/defaults/node'],
+    [{ 'policy.document.version': '2' }, 'policy/document/version'],
+    [{ 'policy.document.quotas.a': '1' }, "'quotas' not allowed"],
+    [{ 'policy.document.overcommit[0].memory': '2' }, "missing property 'nodes'"],
     [{ 'webhook.failurePolicy': 'Never' }, 'webhook/failurePolicy'],
     [{ 'webhook.url': 'http://x' }, 'webhook/url'],
     [{ 'webhook.url': 'https://x' }, 'webhook.caBundle is empty'],
@@ -237,6 +244,53 @@ describe('values that change the chart', () => {
     [{ 'devicePlugin.splits': '0' }, 'devicePlugin/splits'],
   ])('%j is refused with a sentence', async (values, sentence) => {
     await expect(render(values as Record<string, string>)).rejects.toThrow(sentence);
+  });
+});
+
+describe('the policy document', () => {
+  const values = {
+    'policy.document.rules[0].match.namespaces[0]': 'ml-*',
+    'policy.document.rules[0].node[0]': 'topology',
+    'policy.document.overcommit[0].nodes.kerf\\.dev/pool': 'dev',
+    'policy.document.overcommit[0].memory': '2',
+    'policy.document.overcommit[0].splits': '60',
+  };
+
+  it('is rendered as the scheduler reads it, and as many slots are offered as it may take', async () => {
+    const objects = await render(values);
+    const { data } = find(objects, 'ConfigMap', 'kerf-policy');
+    expect(readPolicy(data[POLICY_KEY])).toEqual({
+      ok: true,
+      value: {
+        version: 1,
+        defaults: { node: 'binpack', device: 'binpack' },
+        rules: [{ match: { namespaces: ['ml-*'] }, node: ['topology'] }],
+        overcommit: [{ nodes: { 'kerf.dev/pool': 'dev' }, memory: 2, splits: 60 }],
+      },
+    });
+    const { args } = find(objects, 'DaemonSet', 'kerf-device-plugin').spec.template.spec.containers[0];
+    expect(args).toContain('--slots-per-device=60');
+  });
+
+  it('rolls no pod when it changes', async () => {
+    const [before, after] = await Promise.all([render(), render(values)]);
+    const template = (objects: readonly Rendered[]) =>
+      find(objects, 'Deployment', 'kerf-scheduler').spec.template;
+    expect(template(after)).toEqual(template(before));
+  });
+
+  it('may be somebody else’s to write', async () => {
+    const kinds = (await render({ 'policy.create': 'false' })).map(({ metadata }) => metadata.name as string);
+    expect(kinds).not.toContain('kerf-policy');
+  });
+
+  it('has one schema, for the scheduler and for the values', () => {
+    const read = (...path: string[]) => JSON.parse(readFileSync(join(ROOT, ...path), 'utf8')) as Rendered;
+    const { definitions, ...document } = read('scheduler-config', 'policy.schema.json');
+    for (const key of ['$schema', '$comment', 'title']) delete document[key];
+    const values = read('charts', 'kerf', 'values.schema.json');
+    expect(values.definitions).toEqual(definitions);
+    expect(values.properties.policy.properties.document).toEqual(document);
   });
 });
 

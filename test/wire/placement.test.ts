@@ -59,23 +59,29 @@ describe('the placement letter', () => {
     ['half a MiB', one({ ...slice, memoryMiB: 0.5 })],
     ['memory as text', one({ ...slice, memoryMiB: '4096' })],
     ['negative compute', one({ ...slice, corePercent: -1 })],
+    ['a capacity in part', one({ ...slice, ofMiB: 4 })],
+    ['a capacity that is none', one({ ...slice, ofMiB: 4, ofPercent: 'x', ofSlices: 1 })],
     ['compute finer than a tenth of a percent', one({ ...slice, corePercent: 0.05 })],
   ])('is an error, and no exception, when it has %s', (_title, text) => {
     expect(decodePlacement(text)).toMatchObject({ ok: false, error: expect.stringContaining('placement') });
   });
 
+  const memory = fc.nat().map(mib);
+  const cores = fc.nat(4000).map(milliCores);
+  const SLICE_PARTS = {
+    deviceId: fc.string({ minLength: 1 }),
+    memory,
+    cores,
+    isHigh: fc.boolean(),
+    isAlone: fc.boolean(),
+    of: fc.record({ memory, cores, splits: fc.nat(100) }),
+  };
   const anyPlacement = fc.record({
     containers: fc.array(
       fc.record({
         name: fc.string(),
         slices: fc.array(
-          fc.record({
-            deviceId: fc.string({ minLength: 1 }),
-            memory: fc.nat().map(mib),
-            cores: fc.nat(1000).map(milliCores),
-            isHigh: fc.boolean(),
-            isAlone: fc.boolean(),
-          }),
+          fc.record(SLICE_PARTS, { requiredKeys: ['deviceId', 'memory', 'cores', 'isHigh', 'isAlone'] }),
         ),
       }),
     ),

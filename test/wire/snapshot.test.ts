@@ -3,9 +3,11 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { readPolicyValue } from '../../src/adapters/policy/read.js';
 import { Ledger } from '../../src/core/ledger.js';
 import { askedOf, cpuOnly } from '../../src/core/packing/asked.js';
 import { LivePacking } from '../../src/core/packing/live.js';
+import { overcommitted } from '../../src/core/overcommit.js';
 import { nodePolicy, type PlacingRules } from '../../src/core/policies.js';
 import { preparePod } from '../../src/core/prepared.js';
 import { ANY_DEVICE } from '../../src/core/request.js';
@@ -28,6 +30,8 @@ const golden = readFileSync(new URL('golden/snapshot-v2.json', import.meta.url),
 const defaults = { nodePolicy: nodePolicy('binpack'), devicePolicy: ['spread'] } as const;
 const written = (snapshot: Ledger): string =>
   JSON.stringify(encodeSnapshot({ snapshot, defaults }, snapshot.allHoldings()), null, 2);
+
+const read = (text: string) => decodeSnapshot(text, readPolicyValue);
 
 function everything(): Ledger {
   const ledger = new Ledger();
@@ -65,10 +69,11 @@ describe('the snapshot letter', () => {
   it('is written as in the golden file', () => expect(`${written(everything())}\n`).toBe(golden));
 
   it('read back and filled into a ledger shows the same nodes', () => {
-    const read = decodeSnapshot(golden);
-    expect(read).toMatchObject({ ok: true, value: { revision: everything().revision, defaults } });
-    const views = (ledger: Ledger) => [...ledger.allNodes()].map((view) => ({ ...view, revision: 0 }));
-    if (read.ok) expect(views(ledgerOf(read.value))).toEqual(views(everything()));
+    const recorded = read(golden);
+    expect(recorded).toMatchObject({ ok: true, value: { revision: everything().revision, defaults } });
+    const views = (ledger: Ledger) =>
+      [...ledger.allNodes()].map((view) => ({ ...view, revision: 0, kind: '' }));
+    if (recorded.ok) expect(views(ledgerOf(recorded.value))).toEqual(views(everything()));
   });
 
   it('tells CPU, also of pods that ask for no device', () => {
@@ -77,10 +82,29 @@ describe('the snapshot letter', () => {
     ledger.confirm(aSighting({ cpuMilli: 4000 }));
     ledger.stand('u8', { node: 'n1', cpuMilli: 1500, isOfNode: false });
     ledger.stand('u9', { node: 'n1', cpuMilli: 250, isOfNode: true });
-    const read = decodeSnapshot(written(ledger));
-    const again = read.ok ? ledgerOf(read.value) : new Ledger();
+    const recorded = read(written(ledger));
+    const again = recorded.ok ? ledgerOf(recorded.value) : new Ledger();
     const cpu = { allocatable: 63_750, held: 5500 };
     expect([ledger, again].map((each) => each.node('n1')?.cpu)).toEqual([cpu, cpu]);
+  });
+
+  it('carries the policy document, and what is there of devices of which more may be given out', () => {
+    const policy = {
+      version: 1,
+      rules: [{ match: { namespaces: ['team-*'] }, node: 'spread' }],
+      overcommit: [{ nodes: {}, memory: 1.5, splits: 20 }],
+    } as const;
+    const ledger = new Ledger();
+    ledger.setNode(overcommitted(someFacts({ devices: [aDevice()] }), policy.overcommit));
+    const text = JSON.stringify(encodeSnapshot({ snapshot: ledger, defaults, policy }, []));
+    const recorded = read(text);
+    expect(recorded).toMatchObject({ ok: true, value: { policy } });
+    const physical = { memory: 40_960, cores: 1000, splits: 10 };
+    const again = recorded.ok ? ledgerOf(recorded.value) : new Ledger();
+    for (const each of [ledger, again])
+      expect(each.node('n1')?.vendors.get('nvidia')?.devices).toMatchObject([
+        { device: { memory: 61_440, cores: 1000, splits: 20, physical } },
+      ]);
   });
 
   it('keeps how devices are linked', () => {
@@ -89,8 +113,8 @@ describe('the snapshot letter', () => {
     ledger.setNode(someFacts({ links }));
     const text = written(ledger);
     expect(JSON.parse(text)).toMatchObject({ nodes: [{ vendors: { nvidia: { links: [['NV12']] } } }] });
-    expect(decodeSnapshot(text)).toMatchObject({ ok: true, value: { nodes: [{ links }] } });
-    expect(decodeSnapshot(text.replace('NV12', 'fast'))).toMatchObject({ ok: false });
+    expect(read(text)).toMatchObject({ ok: true, value: { nodes: [{ links }] } });
+    expect(read(text.replace('NV12', 'fast'))).toMatchObject({ ok: false });
   });
 
   it('tells what packing has learned, so that nodes are liked as they were', () => {
@@ -109,15 +133,15 @@ describe('the snapshot letter', () => {
       packing,
     } as const;
     const letter = encodeSnapshot({ snapshot: ledger, defaults: packed }, ledger.allHoldings());
-    const read = decodeSnapshot(JSON.stringify(letter));
-    if (!read.ok) throw new Error(read.error);
-    expect(read.value.defaults.packing.look).toEqual(packing.look);
+    const recorded = read(JSON.stringify(letter));
+    if (!recorded.ok) throw new Error(recorded.error);
+    expect(recorded.value.defaults.packing.look).toEqual(packing.look);
     const likes = (rules: PlacingRules, of: Ledger): readonly number[] =>
       asked.flatMap((request) =>
         [...of.allNodes()].map((node) => likeNode(preparePod({ ...request, cpuMilli: 2000 }, rules), node)),
       );
     const before = likes(packed, ledger);
-    expect(likes(read.value.defaults, ledgerOf(read.value))).toEqual(before);
+    expect(likes(recorded.value.defaults, ledgerOf(recorded.value))).toEqual(before);
     expect(new Set(before).size).toBeGreaterThan(1);
   });
 
@@ -129,20 +153,25 @@ describe('the snapshot letter', () => {
       golden.replace('"devicePolicy": "spread"', '"devicePolicy": "spread", "demand": {"turnover": -1}'),
       'defaults.demand cannot be read',
     ],
+    [
+      golden.replace('"v": 2', '"v": 2, "policy": {"version": 1, "rules": 7}'),
+      'policy: rules is 7: want a list',
+    ],
+    [golden.replace('"splits": 10', '"splits": 10, "physical": 3'), 'whose physical cannot be read'],
     [golden.replace('"id": "GPU-0"', '"id": 3'), 'nodes[0] has devices of nvidia that cannot be read'],
     [golden.replace('"pod": "a/odd"', '"pod": ""'), 'pods[2] has pod "": want a text'],
     [golden.replace('"claim": "none"', '"claim": "some"'), 'has claim "some": want one of placed'],
     [golden.replace('"memoryMiB": 4096,\n', ''), 'has no placement: container main'],
   ])('is refused with a sentence', (text, sentence) => {
-    expect(decodeSnapshot(text)).toEqual({ ok: false, error: expect.stringContaining(sentence) });
+    expect(read(text)).toEqual({ ok: false, error: expect.stringContaining(sentence) });
   });
 
   it('never throws, whatever comes', () => {
-    const whole = JSON.parse(golden) as Record<string, unknown>;
+    const whole: Record<string, unknown> = { ...JSON.parse(golden), policy: { version: 1 } };
     fc.assert(
       fc.property(fc.constantFrom(...Object.keys(whole)), fc.jsonValue(), (key, value) => {
-        decodeSnapshot(JSON.stringify({ ...whole, [key]: value }));
-        decodeSnapshot(JSON.stringify({ ...whole, [key]: [value] }));
+        read(JSON.stringify({ ...whole, [key]: value }));
+        read(JSON.stringify({ ...whole, [key]: [value] }));
       }),
     );
   });

@@ -123,3 +123,10 @@ allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: { drop: [ALL] }
 {{- end }}
+
+{{- /* Slots of each device: enough for the splits of the node and of the policy document. */}}
+{{- define "kerf.slotsPerDevice" -}}
+{{- $most := max (int .Values.devicePlugin.slotsPerDevice) (int .Values.devicePlugin.splits) -}}
+{{- range .Values.policy.document.overcommit }}{{ $most = max $most (int .splits) }}{{ end -}}
+{{- $most -}}
+{{- end }}

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Events about trouble, and only about trouble: a pod placed well costs one write, and that is the binding.
+// Events about trouble and about the policy document, and nothing else: a pod placed well costs one write, and that
+// is the binding.
+import type { PolicyNews } from '../../scheduling/policy.js';
 import type { Trouble } from '../../scheduling/ports.js';
+import type { PolicyLetter } from '../../wire/policy.js';
 import type { Clock } from '../clock.js';
 import type { KubeClient } from './client.js';
+import { KubeFault } from './fault.js';
 
 /** One Event per subject and kind within this time, however often it happens. */
 const QUIET_MS = 10 * 60_000;
@@ -26,30 +30,69 @@ export function createEventWriter(options: EventWriterOptions): (trouble: Troubl
     if (now - (lastAt.get(key) ?? Number.NEGATIVE_INFINITY) < QUIET_MS) return;
     for (const [old, at] of lastAt) if (now - at >= QUIET_MS) lastAt.delete(old);
     lastAt.set(key, now);
-    void post(options, trouble, now).catch(options.onFault);
+    void post(options, eventOf(trouble)).catch(options.onFault);
   };
 }
 
-async function post(options: EventWriterOptions, trouble: Trouble, now: number): Promise<void> {
-  const [namespace, name] = trouble.pod === '' ? ['default', trouble.node] : trouble.pod.split('/', 2);
+/**
+ * Answers `tell` for the policy's ConfigMap. The Event is named for the ConfigMap's revision and what became of it,
+ * so that of two replicas, or of a replica that starts anew, only the first is heard.
+ */
+export function createPolicyEventWriter(
+  options: EventWriterOptions,
+): (letter: PolicyLetter, news: PolicyNews) => void {
+  return ({ namespace, name, uid, resourceVersion }, { kind, sentence }) => {
+    const event: EventParts = {
+      metadata: { name: `${name}.${resourceVersion}.${kind.toLowerCase()}`, namespace },
+      action: 'Reading',
+      reason: kind,
+      regarding: { apiVersion: 'v1', kind: 'ConfigMap', namespace, name, uid, resourceVersion },
+      note: sentence,
+      type: kind === 'PolicyRefused' ? 'Warning' : 'Normal',
+    };
+    void post(options, event).catch((fault: unknown) => {
+      if (!(fault instanceof KubeFault && fault.status === 409)) options.onFault(fault);
+    });
+  };
+}
+
+interface EventParts {
+  readonly metadata: { readonly namespace: string; readonly name?: string; readonly generateName?: string };
+  readonly action: string;
+  readonly reason: string;
+  readonly regarding: object;
+  readonly note: string;
+  readonly type: 'Normal' | 'Warning';
+}
+
+function eventOf(trouble: Trouble): EventParts {
+  const [namespace = 'default', name = ''] =
+    trouble.pod === '' ? ['default', trouble.node] : trouble.pod.split('/', 2);
   const regarding =
     trouble.pod === ''
       ? { apiVersion: 'v1', kind: 'Node', name: trouble.node, uid: trouble.node }
       : { apiVersion: 'v1', kind: 'Pod', namespace, name, uid: trouble.uid };
-  const event = {
-    apiVersion: 'events.k8s.io/v1',
-    kind: 'Event',
+  return {
     metadata: { generateName: `${name}.kerf-`, namespace },
-    // MicroTime: six digits after the point, or the API server refuses it.
-    eventTime: new Date(now).toISOString().replace('Z', '000Z'),
-    reportingController: options.controller,
-    reportingInstance: options.instance,
     action: 'Reading',
     reason: trouble.kind,
     regarding,
-    note: trouble.sentence.slice(0, NOTE_MAX),
+    note: trouble.sentence,
     type: 'Warning',
   };
-  const path = `/apis/events.k8s.io/v1/namespaces/${namespace}/events`;
+}
+
+async function post(options: EventWriterOptions, { note, ...parts }: EventParts): Promise<void> {
+  const event = {
+    apiVersion: 'events.k8s.io/v1',
+    kind: 'Event',
+    // MicroTime: six digits after the point, or the API server refuses it.
+    eventTime: new Date(options.clock.now()).toISOString().replace('Z', '000Z'),
+    reportingController: options.controller,
+    reportingInstance: options.instance,
+    note: note.slice(0, NOTE_MAX),
+    ...parts,
+  };
+  const path = `/apis/events.k8s.io/v1/namespaces/${parts.metadata.namespace}/events`;
   await options.client.send({ method: 'POST', path, body: JSON.stringify(event) });
 }

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { KubeFault } from '../../adapters/kubernetes/fault.js';
 import { addDevices } from './commands/devices.js';
 import { addExplain } from './commands/explain.js';
+import { addPolicy } from './commands/policy.js';
 import { addReplay } from './commands/replay.js';
 import { addSimulate } from './commands/simulate.js';
 import { addTop } from './commands/top.js';
@@ -16,6 +17,7 @@ Examples:
   kerf top                         what is used of it, live
   kerf explain my-pod -n team-a    why a pod waits, node by node and device by device
   kerf replay snapshot.json pod.yaml    a decision once more, on a laptop; needs no cluster
+  kerf policy check policy.yaml    whether the scheduler would take this policy document; needs no cluster
   kerf simulate --nodes n.csv --pods p.csv    what a packing policy makes of a trace; needs no cluster
 
 Exit codes: 0 ok, 1 refused or not found, 2 wrong usage, 3 the cluster or Kerf cannot be asked.
@@ -44,9 +46,13 @@ function programOf(io: Io): Command {
     writeErr: (text) => io.err(text.trimEnd()),
   });
   program.exitOverride();
-  for (const add of [addDevices, addTop, addExplain, addReplay, addSimulate]) add(program, io);
-  for (const command of program.commands) command.copyInheritedSettings(program).exitOverride();
+  for (const add of [addDevices, addTop, addExplain, addReplay, addSimulate, addPolicy]) add(program, io);
+  inherit(program);
   return program;
+}
+
+function inherit(parent: Command): void {
+  for (const command of parent.commands) inherit(command.copyInheritedSettings(parent).exitOverride());
 }
 
 function exitOf(fault: unknown, io: Io): number {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Joins rooms 1 to 4 to the world. No decision is made here.
 import type { Logger } from 'pino';
-import { type Clock, systemClock } from '../../adapters/clock.js';
+import { systemClock } from '../../adapters/clock.js';
 import { SchedulerRegistry } from '../../adapters/exposition/scheduler-registry.js';
 import { extenderListener } from '../../adapters/http/extender-routes.js';
 import { pageRoutes, probeRoutes, type SchedulerPages } from '../../adapters/http/scheduler-routes.js';
 import { createApp, listen } from '../../adapters/http/server.js';
 import { createBinder, createPodReader } from '../../adapters/kubernetes/binder.js';
-import { createKubeClient, type KubeClient } from '../../adapters/kubernetes/client.js';
+import { createKubeClient } from '../../adapters/kubernetes/client.js';
 import { loadCredentials } from '../../adapters/kubernetes/credentials.js';
-import { createEventWriter } from '../../adapters/kubernetes/events.js';
+import { createEventWriter, type EventWriterOptions } from '../../adapters/kubernetes/events.js';
 import { readVendors } from '../../adapters/vendors-file.js';
 import { Ledger, type LedgerCounts } from '../../core/ledger.js';
 import { LivePacking } from '../../core/packing/live.js';
@@ -18,7 +18,7 @@ import { freeze } from '../../core/snapshot.js';
 import { createBind } from '../../scheduling/bind.js';
 import { DecisionLog } from '../../scheduling/decision-log.js';
 import { explainInSteps } from '../../scheduling/explain.js';
-import type { Scene } from '../../scheduling/filter.js';
+import { PolicyInForce, sceneFor, type Stage } from '../../scheduling/policy.js';
 import { PodMirror } from '../../scheduling/pod-mirror.js';
 import type { TroubleSink } from '../../scheduling/ports.js';
 import { encodeDecision } from '../../wire/decisions.js';
@@ -26,8 +26,9 @@ import { readPodView } from '../../wire/pod-view.js';
 import { encodeSnapshot } from '../../wire/snapshot.js';
 import { joinExtender } from './extender.js';
 import type { SchedulerOptions } from './options.js';
+import { startPolicyWatch } from './policy.js';
 import { inSlices } from './slices.js';
-import { startWatches, type Watches } from './watches.js';
+import { startWatches, type Watches, type WatchesOptions } from './watches.js';
 import { startWebhook } from './webhook.js';
 
 export interface Scheduler {
@@ -61,22 +62,21 @@ export async function buildScheduler(options: SchedulerOptions, log: Logger): Pr
   const credentials = loadCredentials(options.kubeconfig);
   const client = createKubeClient({ credentials, agent: 'kerf-scheduler' });
   const state = newState();
-  const defaults = rulesOf(options, state.packing);
   const vendors = readVendors(options.resourceNames);
-  const troubles = reporter({ options, client, clock, log, metrics: state.metrics });
-  const watches = startWatches({ ...state, client, clock, vendors, troubles, log });
+  const inForce = new PolicyInForce(rulesOf(options, state.packing));
+  const watches = watchWith({ ...state, options, client, clock, vendors, log, inForce });
   const bind = createBind({
     ...state,
     reader: createPodReader(client, (raw) => readPodView(raw, vendors)),
     bindings: createBinder(client),
-    defaults,
+    rulesFor: (pod) => inForce.rulingFor(pod).rules,
     assumeMs: options.assumeSeconds * 1000,
     now: clock.now,
   });
   const decisions = new DecisionLog();
-  const scene = { snapshot: state.ledger, defaults };
-  const verbs = joinExtender({ ...state, scene, bind, watches, vendors, clock, decisions, log });
-  const pages = pageRoutes(pagesOf({ ...state, scene, watches, decisions }));
+  const stage: Stage = { snapshot: state.ledger, rulingFor: (pod) => inForce.rulingFor(pod) };
+  const verbs = joinExtender({ ...state, stage, bind, watches, vendors, clock, decisions, log });
+  const pages = pageRoutes(pagesOf({ ...state, stage, inForce, watches, decisions }));
   const others = createApp({ routers: [probeRoutes(watches.isReady), pages] });
   const extender = await listen(extenderListener(verbs, others), options.extenderListen);
   const webhook = await startWebhook({ ...state, options, watches, vendors, pages, clock, log });
@@ -94,16 +94,34 @@ export async function buildScheduler(options: SchedulerOptions, log: Logger): Pr
   };
 }
 
+interface WatchJoint extends Omit<WatchesOptions, 'troubles' | 'overcommit' | 'startPolicy'> {
+  readonly options: SchedulerOptions;
+  readonly inForce: PolicyInForce;
+}
+
+function watchWith(joint: WatchJoint): Watches {
+  const { options, inForce, log, metrics } = joint;
+  const events = eventsOf(joint);
+  return startWatches({
+    ...joint,
+    troubles: reporter({ events, log, metrics }),
+    overcommit: () => inForce.document.overcommit ?? [],
+    startPolicy: (onApplied) =>
+      startPolicyWatch({ ...joint, events, configMap: options.policyConfigmap }, onApplied),
+  });
+}
+
 interface PagesJoint {
   readonly ledger: Ledger;
   readonly pods: PodMirror;
   readonly metrics: SchedulerRegistry;
-  readonly scene: Scene;
+  readonly stage: Stage;
+  readonly inForce: PolicyInForce;
   readonly watches: Watches;
   readonly decisions: DecisionLog;
 }
 
-function pagesOf({ ledger, pods, metrics, scene, watches, decisions }: PagesJoint): SchedulerPages {
+function pagesOf({ ledger, pods, metrics, stage, inForce, watches, decisions }: PagesJoint): SchedulerPages {
   return {
     metrics: () => {
       watches.measure();
@@ -113,31 +131,31 @@ function pagesOf({ ledger, pods, metrics, scene, watches, decisions }: PagesJoin
       const pod = pods.named(namespace, name);
       if (pod === undefined) return null;
       const holdings = [...ledger.allHoldings()];
+      const scene = sceneFor(stage, pod);
       const seen = { ...scene, snapshot: freeze(scene.snapshot), holdings: () => holdings };
       return inSlices(explainInSteps(pod, ledger.holding(pod.uid), seen));
     },
     decisions: (pod) => decisions.all(pod).map(encodeDecision),
-    snapshot: () => encodeSnapshot(scene, ledger.allHoldings()),
+    snapshot: () => encodeSnapshot({ snapshot: ledger, ...inForce.source }, ledger.allHoldings()),
+  };
+}
+
+function eventsOf({ options, client, clock, log }: WatchJoint): EventWriterOptions {
+  return {
+    ...{ client, clock, controller: 'kerf.dev/scheduler', instance: options.instance },
+    onFault: (fault) => log.warn({ err: fault }, 'an event could not be written'),
   };
 }
 
 interface ReporterJoint {
-  readonly options: SchedulerOptions;
-  readonly client: KubeClient;
-  readonly clock: Clock;
+  readonly events: EventWriterOptions;
   readonly log: Logger;
   readonly metrics: SchedulerRegistry;
 }
 
 /** Trouble is said three times: in the log, as a metric, and as an Event. */
-function reporter({ options, client, clock, log, metrics }: ReporterJoint): TroubleSink {
-  const writeEvent = createEventWriter({
-    client,
-    clock,
-    controller: 'kerf.dev/scheduler',
-    instance: options.instance,
-    onFault: (fault) => log.warn({ err: fault }, 'an event could not be written'),
-  });
+function reporter({ events, log, metrics }: ReporterJoint): TroubleSink {
+  const writeEvent = createEventWriter(events);
   return {
     tell(trouble) {
       log.error({ ...trouble }, 'cannot be read, so it counts as held');

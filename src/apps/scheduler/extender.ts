@@ -11,6 +11,7 @@ import type { DecisionLog } from '../../scheduling/decision-log.js';
 import { equalsOf } from '../../scheduling/equals.js';
 import { createPatience, Doubts } from '../../scheduling/patience.js';
 import type { PodMirror } from '../../scheduling/pod-mirror.js';
+import { ruledBy, sceneFor, type Stage } from '../../scheduling/policy.js';
 import { prioritize } from '../../scheduling/prioritize.js';
 import type { Vendor } from '../../vendors/index.js';
 import type { BindAsk, FilterAsk, HostScore } from '../../wire/extender.js';
@@ -20,7 +21,7 @@ import { type PodView, readPodView } from '../../wire/pod-view.js';
 import type { Watches } from './watches.js';
 
 export interface ExtenderJoint {
-  readonly scene: Scene;
+  readonly stage: Stage;
   readonly ledger: Pick<Ledger, 'openings'>;
   readonly pods: PodMirror;
   readonly bind: (ask: BindAsk) => Promise<BindAnswer>;
@@ -37,21 +38,21 @@ const NOT_HEARD =
 const NOT_READY = 'Kerf has not seen the cluster yet: its watches are still listing';
 
 export function joinExtender(joint: ExtenderJoint): ExtenderPorts {
-  const { scene, bind, watches, clock, metrics, decisions, log } = joint;
+  const { stage, bind, watches, clock, metrics, decisions, log } = joint;
   const attempts = new Attempts();
   return {
     notReady: () => (watches.isReady() ? null : NOT_READY),
     filter: filterWith(joint),
     prioritize({ pod: raw, nodeNames }: FilterAsk) {
-      const { request } = viewOf(raw, joint);
-      return request.ok ? prioritize(request.value, nodeNames, scene) : [];
+      const pod = viewOf(raw, joint);
+      return pod.request.ok ? prioritize(pod.request.value, nodeNames, sceneFor(stage, pod)) : [];
     },
     async bind(ask) {
       if (attempts.begin(ask.uid)) metrics.count('bindRetries');
       const { sentence, refusal, placement } = await bind(ask);
       if (sentence === '') attempts.done(ask.uid);
       if (refusal !== undefined) metrics.count('refusals', { verb: 'bind', kind: refusal.kind });
-      const about = { pod: nameOf(ask), uid: ask.uid, node: ask.node, revision: scene.snapshot.revision };
+      const about = { pod: nameOf(ask), uid: ask.uid, node: ask.node, revision: stage.snapshot.revision };
       const why = refusal === undefined ? {} : { refusal: refusal.kind };
       const given = placement === undefined ? {} : { placement };
       decisions.record({ at: clock.now(), verb: 'bind', ...about, sentence, ...why, ...given });
@@ -69,19 +70,22 @@ export function joinExtender(joint: ExtenderJoint): ExtenderPorts {
 }
 
 function filterWith(joint: ExtenderJoint): ExtenderPorts['filter'] {
-  const { scene, ledger, clock, metrics, decisions, log } = joint;
+  const { stage, ledger, clock, metrics, decisions, log } = joint;
   const awaitNews = createPatience({
     now: clock.now,
     pause: (ms) => new Promise((resolve) => clock.after(ms, resolve)),
-    revision: () => scene.snapshot.revision,
+    revision: () => stage.snapshot.revision,
   });
   const doubts = new Doubts();
   return async ({ pod: raw, nodeNames }) => {
     const pod = viewOf(raw, joint);
-    const { revision } = scene.snapshot;
+    const { revision } = stage.snapshot;
+    let scene = sceneFor(stage, pod);
     let { answer, refusals } = filter(pod.request, nodeNames, scene);
-    if (pod.request.ok && refusals.length > 0 && (await awaitNews(revision)))
+    if (pod.request.ok && refusals.length > 0 && (await awaitNews(revision))) {
+      scene = sceneFor(stage, pod);
       ({ answer, refusals } = filter(pod.request, nodeNames, scene));
+    }
     if (pod.request.ok && refusals.length > 0 && doubts.doubt(pod.uid, ledger.openings)) return NOT_HEARD;
     const kinds = countKinds(refusals);
     for (const [kind, nodes] of Object.entries(kinds))
@@ -91,6 +95,7 @@ function filterWith(joint: ExtenderJoint): ExtenderPorts['filter'] {
       ...{ at: clock.now(), verb: 'filter', pod: nameOf(pod), uid: pod.uid },
       revision: scene.snapshot.revision,
       request: pod.request.ok ? pod.request.value : null,
+      ruledBy: ruledBy(pod, stage),
       candidates: nodeNames.length,
       offered,
       refusals: kinds,

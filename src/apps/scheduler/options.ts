@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Address, parseAddress } from '../../adapters/http/server.js';
 import { DEVICE_POLICY_NAMES, NODE_POLICY_NAMES } from '../../core/policies.js';
 import type { DevicePolicyName, NodePolicyName } from '../../core/request.js';
-import { SCHEDULER_NAME } from '../../wire/names.js';
+import { NAMESPACE, POLICY_CONFIGMAP, SCHEDULER_NAME } from '../../wire/names.js';
 
 export interface SchedulerOptions {
   readonly kubeconfig?: string;
@@ -15,6 +15,8 @@ export interface SchedulerOptions {
   readonly tlsKey?: string;
   readonly nodePolicy: NodePolicyName;
   readonly devicePolicy: DevicePolicyName;
+  /** namespace/name of the ConfigMap with the policy document. */
+  readonly policyConfigmap: string;
   readonly assumeSeconds: number;
   readonly schedulerName: string;
   readonly devicesPerContainer: number;
@@ -30,7 +32,13 @@ export function readSchedulerOptions(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): SchedulerOptions {
-  const command = new Command('kerf-scheduler')
+  const command = commandOf(env.KERF_LOG_LEVEL ?? 'info').parse([...argv]);
+  const given = command.opts<Omit<SchedulerOptions, 'instance'>>();
+  return { ...given, instance: env.POD_NAME ?? hostname() };
+}
+
+function commandOf(logLevel: string): Command {
+  return new Command('kerf-scheduler')
     .description('Scheduler extender and admission webhook of Kerf')
     .option(
       '--kubeconfig <file>',
@@ -50,18 +58,17 @@ export function readSchedulerOptions(
         .choices(DEVICE_POLICY_NAMES)
         .default('binpack'),
     )
+    .option(
+      '--policy-configmap <namespace/name>',
+      'watched for the policy document, which stands before --node-policy and --device-policy',
+      configMap,
+      `${NAMESPACE}/${POLICY_CONFIGMAP}`,
+    )
     .option('--assume-seconds <n>', 'how long a placement stands without the watch showing it', count, 60)
     .option('--scheduler-name <name>', 'what admission writes into spec.schedulerName', SCHEDULER_NAME)
     .option('--devices-per-container <n>', 'the most one container may ask', count, 16)
     .option('--resource-names <file>', 'YAML of the names of extended resources, by vendor')
-    .addOption(
-      new Option('--log-level <level>', 'how much to say')
-        .choices(LOG_LEVELS)
-        .default(env.KERF_LOG_LEVEL ?? 'info'),
-    );
-  command.parse([...argv]);
-  const given = command.opts<Omit<SchedulerOptions, 'instance'>>();
-  return { ...given, instance: env.POD_NAME ?? hostname() };
+    .addOption(new Option('--log-level <level>', 'how much to say').choices(LOG_LEVELS).default(logLevel));
 }
 
 function address(text: string): Address {
@@ -70,6 +77,11 @@ function address(text: string): Address {
   } catch (fault) {
     throw new InvalidArgumentError((fault as Error).message);
   }
+}
+
+function configMap(text: string): string {
+  if (!/^[a-z0-9.-]+\/[a-z0-9.-]+$/.test(text)) throw new InvalidArgumentError('want namespace/name');
+  return text;
 }
 
 function count(text: string): number {

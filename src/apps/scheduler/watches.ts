@@ -3,9 +3,11 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../adapters/clock.js';
 import type { SchedulerRegistry } from '../../adapters/exposition/scheduler-registry.js';
 import type { KubeClient } from '../../adapters/kubernetes/client.js';
+import type { PolicyWatch } from '../../adapters/kubernetes/policy-watch.js';
 import { type Reflector, startReflector } from '../../adapters/kubernetes/reflector.js';
 import type { Ledger } from '../../core/ledger.js';
 import type { LivePacking } from '../../core/packing/live.js';
+import type { Overcommit } from '../../core/policy-document.js';
 import { type Follower, followNodes, followPods } from '../../scheduling/follow.js';
 import { learnOfAll } from '../../scheduling/learn.js';
 import type { PodMirror } from '../../scheduling/pod-mirror.js';
@@ -25,6 +27,9 @@ export interface WatchesOptions {
   readonly troubles: TroubleSink;
   readonly metrics: SchedulerRegistry;
   readonly log: Logger;
+  /** Said by the policy document in force. */
+  readonly overcommit: () => readonly Overcommit[];
+  readonly startPolicy: (onApplied: () => void) => PolicyWatch;
 }
 
 export interface Watches {
@@ -41,15 +46,17 @@ const BACKOFF_MAX_MS = 2_000;
 
 export function startWatches(options: WatchesOptions): Watches {
   const { ledger, clock, metrics, log, vendors } = options;
+  const nodeFollower = followNodes(options);
   const nodes = watch(options, 'nodes', {
     project: (raw) => readNodeFacts(raw, vendors),
-    follower: followNodes(options),
+    follower: nodeFollower,
   });
   const pods = watch(options, 'pods', {
     project: (raw) => readPodView(raw, vendors),
     follower: followPods(options),
   });
   const stopPacking = startPacking(options);
+  const policy = options.startPolicy(() => nodeFollower.reweigh());
   let cancel = clock.after(EXPIRE_EVERY_MS, expire);
   function expire(): void {
     for (const uid of ledger.expire(pods.heardAt)) {
@@ -59,14 +66,15 @@ export function startWatches(options: WatchesOptions): Watches {
     cancel = clock.after(EXPIRE_EVERY_MS, expire);
   }
   return {
-    synced: Promise.all([nodes.synced, pods.synced]).then(() => learnOfAll(options)),
-    isReady: () => nodes.isSynced && pods.isSynced,
-    measure: () => measure(options, { nodes, pods }),
+    synced: Promise.all([nodes.synced, pods.synced, policy.settled]).then(() => learnOfAll(options)),
+    isReady: () => nodes.isSynced && pods.isSynced && policy.isSettled(),
+    measure: () => measure(options, { nodes, pods, policy: policy.reflector }),
     stop() {
       cancel();
       stopPacking();
       nodes.stop();
       pods.stop();
+      policy.reflector.stop();
     },
   };
 }

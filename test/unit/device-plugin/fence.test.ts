@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { fence, type Holder } from '../../../device-plugin/fence.js';
 import type { Slice } from '../../../src/core/placement.js';
+import { mib, milliCores } from '../../../src/core/units.js';
 import { aPlacement, aSlice, GPU_A, GPU_B, twoDevices } from '../../builders/slots.js';
 
 const holder = (podUid: string, slices: readonly Slice[]): Holder => ({
@@ -76,6 +77,30 @@ describe('the last fence', () => {
       ok: false,
       error: `device ${GPU_A}: ${why}; the pod must be placed again`,
     });
+  });
+
+  const wide = (slice: Slice): Slice => ({
+    ...slice,
+    of: { memory: mib(61_440), cores: milliCores(2000), splits: 20 },
+  });
+
+  it.each([
+    ['memory', many(2, aSlice(GPU_A, 20_000, 0)), aSlice(GPU_A, 21_440, 0)],
+    ['compute', many(2, aSlice(GPU_A, 1, 900)), aSlice(GPU_A, 1, 200)],
+    ['slices', many(19, aSlice(GPU_A, 1, 0)), aSlice(GPU_A, 1, 0)],
+  ])('lets pass what the scheduler gave beyond the device: %s', (_, held, slice) => {
+    expect(fence(devices, held, holder('me', [wide(slice)])).ok).toBe(true);
+    expect(fence(devices, held, holder('me', [slice])).ok).toBe(false);
+  });
+
+  it('refuses what passes even that, and never goes below the device', () => {
+    const crowd = many(2, aSlice(GPU_A, 20_000, 0));
+    expect(fence(devices, crowd, holder('me', [wide(aSlice(GPU_A, 21_441, 0))]))).toEqual({
+      ok: false,
+      error: `device ${GPU_A}: 40000 of 61440 MiB are held, 21441 more do not fit; the pod must be placed again`,
+    });
+    const narrow = { memory: mib(1), cores: milliCores(1), splits: 1 };
+    expect(fence(devices, crowd, holder('me', [{ ...aSlice(GPU_A, 960, 0), of: narrow }])).ok).toBe(true);
   });
 
   it('refuses a device that is not here', () => {

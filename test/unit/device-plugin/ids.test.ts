@@ -11,7 +11,9 @@ const on = (deviceId: string) => anOwner({ placement: aPlacement({ a: [aSlice(de
 
 describe('ids', () => {
   it('are named from slot-0001 on, as many as all devices carry', () => {
-    expect(idsOf([well, sick], []).map(({ id }) => id)).toEqual([0, 1, 2, 3, 4, 5].map(idAt));
+    expect(idsOf({ devices: [well, sick], slots: [], slotsPerDevice: 1 }).map(({ id }) => id)).toEqual(
+      [0, 1, 2, 3, 4, 5].map(idAt),
+    );
     expect(idAt(0)).toBe('slot-0001');
     expect(idAt(12_344)).toBe('slot-12345');
   });
@@ -31,6 +33,15 @@ describe('ids', () => {
     ['a device that is unknown is not well', [well], [aSlot(1, [idAt(0)], on('GPU-x'))], '-++'],
     ['no device, no id', [], [], ''],
   ])('%s', (_, devices, slots, health) => {
-    expect(healthOf(idsOf(devices, slots))).toBe(health);
+    expect(healthOf(idsOf({ devices, slots, slotsPerDevice: 1 }))).toBe(health);
+  });
+
+  it.each([
+    ['more slots than splits are offered where asked', [well], 5, '+++++'],
+    ['fewer than splits never', [well], 2, '+++'],
+    ['a device that carries nothing offers nothing', [{ ...well, splits: 0 }], 5, ''],
+    ['of a sick device as many are sick', [well, sick], 4, '++++----'],
+  ])('%s', (_, devices, slotsPerDevice, health) => {
+    expect(healthOf(idsOf({ devices, slots: [], slotsPerDevice }))).toBe(health);
   });
 });

@@ -68,7 +68,7 @@ beforeEach(() => {
     pods,
     reader: cluster,
     bindings: cluster,
-    defaults: DEFAULT_RULES,
+    rulesFor: () => DEFAULT_RULES,
     assumeMs: 60_000,
     now: () => now,
   });

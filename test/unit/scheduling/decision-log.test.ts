@@ -7,6 +7,7 @@ import { aPlacement, aRequest, aWish, WHOLE } from '../../builders/core.js';
 
 const aDecision = (named: Partial<FilterDecision> = {}): FilterDecision => ({
   ...{ at: 0, verb: 'filter', pod: 'a/p', uid: 'u1', revision: 1, request: aRequest() },
+  ruledBy: { node: 'options', device: 'pod' },
   ...{ candidates: 500, offered: [{ node: 'n1', score: score(10) }], refusals: {} },
   ...named,
 });

@@ -157,6 +157,30 @@ describe('what cannot be read', () => {
 });
 
 describe('following nodes', () => {
+  it('shows them by the overcommit in force, also by another one and by other labels', () => {
+    let factor = 1.5;
+    const overcommit = () => [{ nodes: { pool: 'dev' }, memory: factor }];
+    const follower = followNodes({ ledger, pods, troubles: { tell: () => {} }, overcommit });
+    const memory = () => view()?.devices[0]?.device.memory;
+    const dev = someFacts({ labels: new Map([['pool', 'dev']]) });
+    follower.onReplace([dev]);
+    expect(memory()).toBe(61_440);
+    factor = 2;
+    expect(memory()).toBe(61_440);
+    follower.reweigh();
+    expect(memory()).toBe(81_920);
+    follower.onUpsert(someFacts());
+    expect(memory()).toBe(40_960);
+    follower.onUpsert(dev);
+    expect(memory()).toBe(81_920);
+    factor = 1;
+    follower.reweigh();
+    expect(view()?.devices[0]?.device).toEqual(dev.devices[0]);
+    follower.onDelete(dev);
+    follower.reweigh();
+    expect(ledger.node('n1')).toBeUndefined();
+  });
+
   it('forgets a node that is gone', () => {
     nodes.onDelete(someFacts());
     expect(ledger.node('n1')).toBeUndefined();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { readPolicyValue } from '../../../src/adapters/policy/read.js';
 import { Ledger } from '../../../src/core/ledger.js';
 import { place } from '../../../src/core/place.js';
 import { DEFAULT_RULES as defaults } from '../../../src/core/policies.js';
@@ -22,7 +23,7 @@ import { aPodView } from '../../builders/scheduling.js';
 
 function recordedOf(snapshot: Ledger) {
   const letter = JSON.stringify(encodeSnapshot({ snapshot, defaults }, snapshot.allHoldings()));
-  const read = decodeSnapshot(letter);
+  const read = decodeSnapshot(letter, readPolicyValue);
   if (!read.ok) throw new Error(read.error);
   return read.value;
 }
@@ -34,6 +35,21 @@ const wish = fc.record({
 });
 
 describe('a replay', () => {
+  it('goes by the rules that the letter carries', () => {
+    const live = new Ledger();
+    for (const name of ['n1', 'n2']) live.setNode(someFacts({ name }));
+    live.confirm(aSighting({ uid: 'x' }));
+    const rules = [{ match: { namespaces: ['default'], labels: { tier: 'web' } }, node: 'spread' as const }];
+    const policy = { version: 1 as const, rules };
+    const read = decodeSnapshot(
+      JSON.stringify(encodeSnapshot({ snapshot: live, defaults, policy }, live.allHoldings())),
+      readPolicyValue,
+    );
+    const best = (labels: readonly [string, string][]) =>
+      read.ok && replay(aPodView(undefined, { labels: new Map(labels) }), read.value).offered[0]?.node;
+    expect([best([]), best([['tier', 'web']])]).toEqual(['n1', 'n2']);
+  });
+
   it('repeats filter, scores and placement of the live ledger', () => {
     fc.assert(
       fc.property(fc.array(wish, { maxLength: 15 }), wish, (crowd, wanted) => {

@@ -25,6 +25,7 @@ describe('the view of a pod', () => {
       namespace: 'ns',
       name: 'p',
       nodeName: '',
+      labels: new Map(),
       schedulerName: 'kerf-scheduler',
       resourceVersion: '7',
       isOver: false,
@@ -39,6 +40,12 @@ describe('the view of a pod', () => {
       cpuMilli: 0,
       isOfNode: false,
     });
+  });
+
+  it('keeps labels while the pod waits, and none once it is bound', () => {
+    const metadata = { labels: { tier: 'batch', odd: 7 } };
+    expect(view({ metadata }).labels).toEqual(new Map([['tier', 'batch']]));
+    expect(view({ metadata, spec: { nodeName: 'n1' } }).labels).toEqual(new Map());
   });
 
   it('of pods that ask for nothing shares its empty parts', () => {

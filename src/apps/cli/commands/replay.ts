@@ -2,8 +2,10 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { parseAllDocuments } from 'yaml';
+import { readPolicyValue } from '../../../adapters/policy/read.js';
 import { readVendors } from '../../../adapters/vendors-file.js';
 import { type Replay, type ReplayedNode, replay } from '../../../scheduling/replay.js';
+import { isRecord } from '../../../wire/json.js';
 import { objectsOf } from '../../../wire/packing-objects.js';
 import { encodePlacement } from '../../../wire/placement.js';
 import { type PodView, readPodView } from '../../../wire/pod-view.js';
@@ -53,7 +55,7 @@ interface Files {
 }
 
 function replayFiles(files: Files, options: ReplayOptions, io: Io): void {
-  const recorded = decodeSnapshot(readText(files.snapshot));
+  const recorded = decodeSnapshot(readText(files.snapshot), readPolicyValue);
   if (!recorded.ok) throw new Misused(`${files.snapshot}: ${recorded.error}`);
   const pod = readPod(files.pod, options);
   const replayed = replay(pod, recorded.value);
@@ -71,8 +73,14 @@ function readPod(file: string, { resourceNames }: ReplayOptions): PodView {
     'Pod',
   );
   if (pods.length !== 1) throw new Misused(`${file} has ${pods.length} objects of kind Pod: want 1`);
-  const pod = readPodView(pods[0], vendorsOf(resourceNames));
+  const pod = readPodView(asPending(pods[0]), vendorsOf(resourceNames));
   return { ...pod, namespace: pod.namespace === '' ? 'default' : pod.namespace };
+}
+
+/** Of a bound pod the labels would not be read, for no rule looks at it any more. */
+function asPending(pod: unknown): unknown {
+  if (!isRecord(pod) || !isRecord(pod.spec)) return pod;
+  return { ...pod, spec: { ...pod.spec, nodeName: undefined } };
 }
 
 function vendorsOf(file: string | undefined): ReturnType<typeof readVendors> {

@@ -7,6 +7,7 @@ import type { ExtenderPorts } from '../../../../src/adapters/http/extender-route
 import { joinExtender } from '../../../../src/apps/scheduler/extender.js';
 import { Ledger } from '../../../../src/core/ledger.js';
 import { DEFAULT_RULES } from '../../../../src/core/policies.js';
+import { type PolicyDocument, rulingsOf } from '../../../../src/core/policy-document.js';
 import type { BindAnswer } from '../../../../src/scheduling/bind.js';
 import { DecisionLog } from '../../../../src/scheduling/decision-log.js';
 import { PodMirror } from '../../../../src/scheduling/pod-mirror.js';
@@ -16,6 +17,12 @@ import { readPodView } from '../../../../src/wire/pod-view.js';
 import { aBindAsk } from '../../../builders/scheduling.js';
 import { FakeClock } from '../../../fakes/clock.js';
 
+const POLICY: PolicyDocument = {
+  version: 1,
+  rules: [{ match: { labels: { tier: 'web' } }, node: 'spread', device: 'spread' }],
+};
+
+let decisions: DecisionLog;
 let metrics: SchedulerRegistry;
 let ports: ExtenderPorts;
 let answers: BindAnswer[];
@@ -25,12 +32,13 @@ let pods: PodMirror;
 beforeEach(() => {
   metrics = new SchedulerRegistry();
   answers = [];
+  decisions = new DecisionLog();
   ledger = new Ledger();
   pods = new PodMirror();
   ledger.setNode(someFacts());
   const clock = new FakeClock();
   ports = joinExtender({
-    scene: { snapshot: ledger, defaults: DEFAULT_RULES },
+    stage: { snapshot: ledger, rulingFor: rulingsOf(POLICY, DEFAULT_RULES) },
     ledger,
     pods,
     bind: async () => answers.shift() ?? { sentence: '' },
@@ -39,7 +47,7 @@ beforeEach(() => {
     // Whoever pauses goes on at once.
     clock: { now: () => clock.now(), after: (ms, job) => (clock.advance(ms), job(), () => {}) },
     metrics,
-    decisions: new DecisionLog(),
+    decisions,
     log: pino({ level: 'silent' }),
   });
 });
@@ -50,6 +58,28 @@ async function sampleOf(name: string): Promise<number> {
 }
 
 describe('the door of the scheduler', () => {
+  it('asks each pod’s own rules, and says in the decision who decided', async () => {
+    ledger.setNode(someFacts({ name: 'n2' }));
+    ledger.confirm(aSighting({ uid: 'x' }));
+    const resources = { limits: { 'nvidia.com/gpu': '1', 'nvidia.com/gpu-mem': '1024' } };
+    const podOf = (labels: object, annotations: object) => ({
+      metadata: { uid: 'u', namespace: 'a', name: 'p', labels, annotations },
+      spec: { containers: [{ name: 'main', resources }] },
+    });
+    const web = podOf({ tier: 'web' }, { 'kerf.dev/device-policy': 'binpack' });
+    const nodeNames = ['n1', 'n2'];
+    expect(await ports.filter({ pod: podOf({}, {}), nodeNames })).toMatchObject({ nodeNames: ['n1'] });
+    expect(await ports.filter({ pod: web, nodeNames })).toMatchObject({ nodeNames: ['n2'] });
+    expect(ports.prioritize({ pod: web, nodeNames })).toEqual([
+      { node: 'n1', score: 0 },
+      { node: 'n2', score: 10 },
+    ]);
+    expect(decisions.all()).toMatchObject([
+      { ruledBy: { node: 'options', device: 'options' } },
+      { ruledBy: { node: 'rules[0]', device: 'pod' } },
+    ]);
+  });
+
   it('counts binds asked again, for each pod until it is bound', async () => {
     const refused = { sentence: 'no room', refusal: { kind: 'NoDevices' as const } };
     answers = [refused, refused, { sentence: '' }, { sentence: '' }];

@@ -12,6 +12,7 @@ describe('the scheduler’s flags', () => {
       webhookListen: { host: '0.0.0.0', port: 9443 },
       nodePolicy: 'binpack',
       devicePolicy: 'binpack',
+      policyConfigmap: 'kerf-system/kerf-policy',
       assumeSeconds: 60,
       schedulerName: 'kerf-scheduler',
       devicesPerContainer: 16,

@@ -66,7 +66,7 @@ export class History {
     });
     this.bindPod = createBind({
       ...{ ledger: this.ledger, pods: this.mirror, reader: this.ports, bindings: this.ports },
-      ...{ defaults: DEFAULT_RULES, assumeMs: ASSUME_MS, now: () => this.api.now },
+      ...{ rulesFor: () => DEFAULT_RULES, assumeMs: ASSUME_MS, now: () => this.api.now },
     });
   }
 
