@@ -68,7 +68,9 @@ function configurationOf(kind: Kind, kubeconfig: string): object {
   };
 }
 
-export async function stopAll({ cluster }: Stage): Promise<void> {
-  for (const name of [SCHEDULER, EXTENDER])
-    if (findProgram(cluster, name) !== undefined) await removeIn(cluster, name);
+export const stopScheduler = (stage: Stage): Promise<void> => stop(stage, SCHEDULER);
+export const stopExtender = (stage: Stage): Promise<void> => stop(stage, EXTENDER);
+
+async function stop({ cluster }: Stage, name: string): Promise<void> {
+  if (findProgram(cluster, name) !== undefined) await removeIn(cluster, name);
 }

@@ -46,7 +46,6 @@ export async function removePods(client: KubeClient): Promise<void> {
 /** Instants of performance.now(). */
 export interface Span {
   readonly first: number;
-  readonly middle: number;
   readonly last: number;
 }
 
@@ -61,8 +60,6 @@ export interface Bindings {
   readonly signal: AbortSignal;
 }
 
-export const middleOf = (count: number): number => Math.ceil(count / 2);
-
 /** Watches pods become bound: such a pod enters a watch that selects those with a node. Resolves at the last. */
 export async function watchBindings(client: KubeClient, bindings: Bindings): Promise<Span> {
   const { count, onFirst, onProgress, signal } = bindings;
@@ -73,10 +70,10 @@ export async function watchBindings(client: KubeClient, bindings: Bindings): Pro
     onProgress(seen.length);
     if (seen.length === count) break;
   }
-  const [first, middle, last] = [seen[0], seen[middleOf(count) - 1], seen[count - 1]];
-  if (first === undefined || middle === undefined || last === undefined)
+  const [first, last] = [seen[0], seen[count - 1]];
+  if (first === undefined || last === undefined)
     throw new Error(`the watch ended after ${seen.length} of ${count} pods`);
-  return { first, middle, last };
+  return { first, last };
 }
 
 const FIELDS = { fieldSelector: 'spec.nodeName!=' };

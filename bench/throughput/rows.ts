@@ -19,7 +19,7 @@ const NAMES: Readonly<Record<Kind, string>> = {
 export function sizeRows(nodes: number, rounds: Rounds): readonly Row[] {
   const rates = KINDS.flatMap((kind) => {
     const values = rounds[kind].map(({ rate }) => rate);
-    return spread(`${nodes} nodes, ${NAMES[kind]}`, values, 'pods/s');
+    return [...spread(`${nodes} nodes, ${NAMES[kind]}`, values, 'pods/s'), ...coldRow(nodes, kind, rounds)];
   });
   return [
     ...rates,
@@ -30,6 +30,12 @@ export function sizeRows(nodes: number, rounds: Rounds): readonly Row[] {
   ];
 }
 
+function coldRow(nodes: number, kind: Kind, rounds: Rounds): readonly Row[] {
+  const rates = rounds[kind].map(({ coldRate }) => coldRate).filter((rate) => rate !== null);
+  const metric = `${nodes} nodes, ${NAMES[kind]} just started, the pods before these, median`;
+  return rates.length === 0 ? [] : [row(metric, median(rates), 'pods/s')];
+}
+
 /** The first carries the promise. */
 function barred([ratio, ...rest]: readonly Row[]): readonly Row[] {
   if (ratio === undefined) return [];
@@ -38,18 +44,8 @@ function barred([ratio, ...rest]: readonly Row[]): readonly Row[] {
 
 /** Round by round: what disturbs the machine for a while disturbs both. */
 function pairRows(nodes: number, rounds: Rounds, [kind, to]: readonly [Kind, Kind]): readonly Row[] {
-  const ratiosOf = (rateOf: (outcome: Outcome) => number): readonly number[] =>
-    rounds[kind].map((outcome, round) => rateOf(outcome) / rateOf(rounds[to][round] as Outcome));
-  const what = `${nodes} nodes, ${SHORT[kind]} / ${SHORT[to]}`;
-  const late = median(ratiosOf(({ lateRate }) => lateRate));
-  return [
-    ...spread(
-      what,
-      ratiosOf(({ rate }) => rate),
-      '×',
-    ),
-    row(`${what}, later half of the pods, median`, late, '×'),
-  ];
+  const ratios = rounds[kind].map(({ rate }, round) => rate / (rounds[to][round] as Outcome).rate);
+  return spread(`${nodes} nodes, ${SHORT[kind]} / ${SHORT[to]}`, ratios, '×');
 }
 
 const SHORT: Readonly<Record<Kind, string>> = { bare: 'alone', 'do-nothing': 'do-nothing', kerf: 'Kerf' };

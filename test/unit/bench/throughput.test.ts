@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { perPod } from '../../../bench/throughput/cpu.js';
 import type { Kind } from '../../../bench/throughput/kinds.js';
 import { serveLists } from '../../../bench/throughput/lists.js';
-import { middleOf } from '../../../bench/throughput/pods.js';
 import type { Outcome } from '../../../bench/throughput/round.js';
 import { contactRows, type Rounds, sizeRows } from '../../../bench/throughput/rows.js';
 import { readSettings } from '../../../bench/throughput/settings.js';
@@ -13,7 +12,7 @@ import { readPodView } from '../../../src/wire/pod-view.js';
 
 const outcome = (rate: number, named: Partial<Outcome> = {}): Outcome => ({
   rate,
-  lateRate: rate,
+  coldRate: null,
   cpu: { scheduler: 2, apiServer: 3 },
   contact: null,
   ...named,
@@ -58,10 +57,6 @@ describe('the throughput bench', () => {
     const holds = (all: Rounds) => contactRows(1000, all).map((row) => row.holds);
     expect(holds(kerf([]))).toEqual([null, null, null, null, null, true]);
     expect(holds(kerf([['get nodes', 1000]]))).toEqual([null, null, null, null, null, false]);
-  });
-
-  it('divides the pods in the middle', () => {
-    expect([2, 3, 3000].map(middleOf)).toEqual([1, 2, 1500]);
   });
 
   it('plays lists that the scheduler reads whole: every device, a slice on each', async () => {
