@@ -8,14 +8,20 @@ export type Order = readonly number[];
 
 export const asWritten = ({ containers }: PodRequest): Order => containers.map((_container, index) => index);
 
-/** Inits and sidecars keep their order, which is their meaning. */
-export function largestFirst({ containers }: PodRequest): Order {
-  const size = (index: number): number => sizeOf(containers[index] as ContainerRequest);
+/** Inits and sidecars keep their order, which is their meaning. Who needs several of one NUMA node has least choice. */
+export function largestFirst({ containers, numa }: PodRequest): Order {
+  const size = (index: number): number => {
+    const container = containers[index] as ContainerRequest;
+    return sizeOf(container) + (numa === 'required' && isWide(container) ? WIDE : 0);
+  };
   const isApp = (index: number): boolean => containers[index]?.kind === 'app';
   const indexes = containers.map((_container, index) => index);
   const apps = indexes.filter(isApp).sort((a, b) => size(b) - size(a) || a - b);
   return [...indexes.filter((index) => !isApp(index)), ...apps];
 }
+
+const WIDE = 1e18;
+const isWide = ({ slices }: ContainerRequest): boolean => slices.some(({ count }) => count > 1);
 
 /** Only for ordering: whole devices above shares above MiB. */
 function sizeOf({ slices }: ContainerRequest): number {

@@ -23,7 +23,7 @@ const layouts = new Map<string, LinkMatrix>();
 
 /** What the NUMA nodes tell where nothing else does. Devices in order of index. */
 export function numaLinks(devices: readonly Device[]): LinkMatrix {
-  const key = devices.map(({ numa }) => numa ?? '').join();
+  const key = devices.map(({ numa }) => numa ?? '?').join();
   const known = layouts.get(key);
   if (known !== undefined) return known;
   const weight = devices.flatMap((a) =>

@@ -114,6 +114,11 @@ describe('links', () => {
     expect(numaLinks(devices('a'))).toBe(numaLinks(devices('b')));
   });
 
+  it('of one device that tells nothing are not those of none', () => {
+    expect(numaLinks([]).size).toBe(0);
+    expect(numaLinks([aDevice({ numa: null })])).toEqual({ size: 1, weight: [0] });
+  });
+
   it('of a matrix of another size than there are devices count as not told', () => {
     const node = four(matrix(() => 400, 3));
     expect(node.vendors.get('nvidia')).toMatchObject({ links: null, pairs: { size: 4 } });

@@ -199,3 +199,9 @@ describe('containers of one pod', () => {
     expect(given(aRequest(containers, { devicePolicy }), busy)).toEqual(want);
   });
 });
+
+it('a container that needs several of one NUMA node is served before one that takes any', () => {
+  const devices = [0, 1, 0].map((numa, index) => aDevice({ id: `GPU-${index}`, index, numa }));
+  const containers = [aContainer('any', 'app', WHOLE), aContainer('several', 'app', pair)];
+  expect(given(aRequest(containers, { numa: 'required' }), aNode({ devices }))).toEqual([1, 0, 2]);
+});
