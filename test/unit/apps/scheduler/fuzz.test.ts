@@ -15,6 +15,7 @@ import { admit } from '../../../../src/admission/admit.js';
 import { joinExtender } from '../../../../src/apps/scheduler/extender.js';
 import { Ledger } from '../../../../src/core/ledger.js';
 import { DEFAULT_RULES } from '../../../../src/core/policies.js';
+import { NO_POLICY, rulingsOf } from '../../../../src/core/policy-document.js';
 import { createBind } from '../../../../src/scheduling/bind.js';
 import { DecisionLog } from '../../../../src/scheduling/decision-log.js';
 import { explain } from '../../../../src/scheduling/explain.js';
@@ -89,9 +90,10 @@ beforeAll(async () => {
   const log = pino({ level: 'error' }, { write: (line: string) => void faults.push(line) });
   const state = () => ({ ledger, pods });
   const scene = { snapshot: live(), defaults: DEFAULT_RULES };
+  const stage = { snapshot: scene.snapshot, rulingFor: rulingsOf(NO_POLICY, DEFAULT_RULES) };
   const decisions = new DecisionLog();
   const verbs = joinExtender({
-    ...{ scene, decisions, log, vendors: VENDORS, clock: systemClock, metrics: new SchedulerRegistry() },
+    ...{ stage, decisions, log, vendors: VENDORS, clock: systemClock, metrics: new SchedulerRegistry() },
     ledger: {
       get openings() {
         return ledger.openings;
@@ -152,7 +154,15 @@ function bindOf(ask: Parameters<ReturnType<typeof createBind>>[0]) {
     },
   };
   const reader = { readPod: async () => readPodView(POD, VENDORS) };
-  const options = { ledger, pods, reader, bindings, defaults: DEFAULT_RULES, assumeMs: 60_000, now: () => 0 };
+  const options = {
+    ledger,
+    pods,
+    reader,
+    bindings,
+    rulesFor: () => DEFAULT_RULES,
+    assumeMs: 60_000,
+    now: () => 0,
+  };
   return createBind(options)(ask);
 }
 
