@@ -3,16 +3,16 @@
 // The trace is read from ../shared/traces/openb, or from the folder that KERF_OPENB names; the project does not carry it.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { readTrace, type Trace } from '../src/apps/cli/trace-files.js';
+import type { Trace } from '../src/apps/cli/trace-files.js';
 import { type ChurnPlan, type Run, simulate } from '../src/apps/cli/simulation.js';
 import type { PackingPolicyName } from '../src/core/packing/policies.js';
 import { churnRows, exactRow, workloadRows } from './openb/rows.js';
+import { FOLDER, traceOf } from './openb/trace.js';
 import type { Row } from './report.js';
 
 export const about =
   'packing on the openb trace: allocation and failed pods per policy and workload (about 3 minutes)';
 
-const FOLDER = process.env.KERF_OPENB ?? new URL('../../shared/traces/openb', import.meta.url).pathname;
 const ORDERS = /^(.+)_(\d+)_1\.3\.json$/;
 const POLICIES: readonly PackingPolicyName[] = ['best-fit', 'fgd', 'fragmentation'];
 const CHURN: ChurnPlan = { load: 1.2, from: 4, to: 9 };
@@ -39,14 +39,6 @@ function ordersFound(): ReadonlyMap<string, readonly number[]> {
     if (workload !== undefined) found.set(workload, [...(found.get(workload) ?? []), Number(seed)]);
   }
   return found;
-}
-
-function traceOf(workload: string, seed: number): Trace {
-  return readTrace({
-    nodes: join(FOLDER, 'openb_node_list_gpu_node.csv'),
-    pods: join(FOLDER, `openb_pod_list_${workload}.csv`),
-    order: join(FOLDER, `orders/${workload}_${seed}_1.3.json`),
-  });
 }
 
 function runsOf(

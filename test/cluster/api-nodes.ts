@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Cluster } from './cluster.js';
 
+type Amounts = Readonly<Record<string, string>>;
+
 /** Nodes that are objects only: Ready, with room, and nobody behind them. */
 export interface ApiNodeOptions {
   readonly count: number;
@@ -9,7 +11,7 @@ export interface ApiNodeOptions {
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: (index: number) => Readonly<Record<string, string>>;
   /** Added to cpu 64, memory 256Gi, pods 600. */
-  readonly allocatable?: Readonly<Record<string, string>>;
+  readonly allocatable?: Amounts | ((index: number) => Amounts);
 }
 
 const AT_ONCE = 16;
@@ -27,7 +29,9 @@ export async function makeApiOnlyNodes(cluster: Cluster, options: ApiNodeOptions
 }
 
 function bodyOf(name: string, index: number, options: ApiNodeOptions): object {
-  const room = { cpu: '64', memory: '256Gi', pods: '600', ...options.allocatable };
+  const { allocatable = {} } = options;
+  const own = typeof allocatable === 'function' ? allocatable(index) : allocatable;
+  const room = { cpu: '64', memory: '256Gi', pods: '600', ...own };
   const at = new Date().toISOString();
   return {
     apiVersion: 'v1',

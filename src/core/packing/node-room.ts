@@ -28,7 +28,7 @@ export function readNodeRoom({ node, view, packing }: Yard, room: Room): void {
 /** Thousandths of the device, 0..1000. */
 function freeOn({ device, hold, isCordoned }: DeviceState): number {
   if (isCordoned || !device.isHealthy || hold.isExclusive || hold.slices >= device.splits) return 0;
-  return restOf(device, hold.memory, hold.cores);
+  return hold.slices === 0 ? WHOLE_GPU : restOf(device, hold.memory, hold.cores);
 }
 
 /** One slice more, of so many MiB and thousandths of compute. */
@@ -57,6 +57,7 @@ function restOf(device: Device, memory: number, cores: number): number {
   const memoryLeft = (WHOLE_GPU * (device.memory - memory)) / device.memory;
   const coresLeft = (WHOLE_GPU * (device.cores - cores)) / device.cores;
   const left = Math.min(memoryLeft, coresLeft);
-  // A device that says it has none of either has nothing left.
-  return left > 0 ? Math.floor(left) : 0;
+  // A device that says it has none of either has nothing left; one that is shared is never whole. To the nearest: MiB are
+  // rounded up for each slice, and what is left should not count as another room for that.
+  return left > 0 ? Math.min(WHOLE_GPU - 1, Math.round(left)) : 0;
 }

@@ -14,6 +14,8 @@ import { type Outlook, wasteOf } from './waste.js';
 
 /** Models are bits of one 32-bit number; those beyond share the last, which no choice of models allows. */
 const MOST_MODELS = 30;
+/** From where on looking anew costs less than going on: the memo would grow, and forget all in the end. */
+const MOST_STATES = 1 << 17;
 /** Rooms of more devices are worked out each time. */
 const MOST_REMEMBERED = 16;
 
@@ -22,13 +24,14 @@ export class Prospect implements Packing {
   readonly version: number;
   /** Frequent first. */
   readonly shapes: readonly Shape[];
-  /** True once a node was seen that is of no kind of the look: time for another. */
-  isOutdated = false;
+  #hasUnknown = false;
   readonly #models: readonly DeviceKind[];
   readonly #kinds = new Map<string, Map<number, Kind>>();
   readonly #outlook: Outlook;
   readonly #costs: ReadonlyMap<Kind, number>;
   readonly #memo: RoomMemo;
+  /** The most that any room remembered has. */
+  readonly #devices: number;
 
   constructor(look: Look, version: number) {
     this.look = look;
@@ -41,7 +44,9 @@ export class Prospect implements Packing {
     this.shapes = mix;
     const kinds = [...this.#kinds.values()].flatMap((byCpu) => [...byCpu.values()]);
     this.#costs = openingCosts(kinds, mix, this.#outlook.weights.opening);
-    this.#memo = new RoomMemo(MOST_REMEMBERED, (room) => wasteOf(room, this.#outlook));
+    this.#devices = look.fleet.reduce((most, { gpus }) => Math.max(most, Math.min(gpus, MOST_REMEMBERED)), 1);
+    const nodes = look.fleet.reduce((sum, row) => sum + row.nodes, 0);
+    this.#memo = new RoomMemo(this.#devices, (room) => wasteOf(room, this.#outlook), sizeFor(nodes));
   }
 
   kindOf({ cpu }: NodeView, { devices }: VendorView): Kind {
@@ -49,13 +54,26 @@ export class Prospect implements Packing {
     const [vendor, model] = [device?.vendor ?? '', device?.model ?? ''];
     const known = this.#kinds.get(vendor + model)?.get(keyOf(cpu.allocatable, devices.length));
     if (known !== undefined) return known;
-    this.isOutdated = true;
+    this.#hasUnknown = true;
     const row = { vendor, model, memoryMiB: 0, cpuMilli: cpu.allocatable, gpus: devices.length, nodes: 0 };
     return this.#putKind(row);
   }
 
+  /**
+   * Time for another look: a node was asked about that is of no kind of this one, or so many rooms are remembered that
+   * soon all would be forgotten at once.
+   */
+  get isOutdated(): boolean {
+    return this.#hasUnknown || this.states > MOST_STATES;
+  }
+
+  /** Rooms remembered. */
+  get states(): number {
+    return this.#memo.states;
+  }
+
   wasteOf(room: Room): number {
-    return room.gpuMilli.length > MOST_REMEMBERED ? wasteOf(room, this.#outlook) : this.#memo.of(room);
+    return room.gpuMilli.length > this.#devices ? wasteOf(room, this.#outlook) : this.#memo.of(room);
   }
 
   openingOf(room: Room): number {
@@ -79,6 +97,10 @@ export class Prospect implements Packing {
     return kind;
   }
 }
+
+/** So that it need not grow while somebody waits: 2^18 rooms of 8 devices are 12 MB. */
+const sizeFor = (nodes: number): number =>
+  1 << Math.min(18, Math.max(12, Math.ceil(Math.log2(nodes + 1)) + 6));
 
 export const NO_PROSPECT = new Prospect(NO_LOOK, 0);
 

@@ -10,21 +10,29 @@ export class RoomMemo {
   readonly #stride: number;
   readonly #value: (room: Room) => number;
   readonly #key: Int32Array;
+  /** A power of two; growing takes its time. */
+  readonly #least: number;
   #size = 0;
   #known = 0;
   #keys = new Int32Array(0);
   #values = new Float64Array(0);
 
-  /** `devices`: the most any room has. The value must not depend on the order of devices. */
-  constructor(devices: number, value: (room: Room) => number) {
+  /** `devices`: the most any room has; `size`: room for half as many states before it grows. The value must not depend on the order of devices. */
+  constructor(devices: number, value: (room: Room) => number, size = FIRST_SIZE) {
+    this.#least = size;
     this.#stride = devices + 2;
     this.#value = value;
     this.#key = new Int32Array(this.#stride);
     this.clear();
   }
 
+  /** How many are known. */
+  get states(): number {
+    return this.#known;
+  }
+
   clear(): void {
-    this.#resize(FIRST_SIZE);
+    this.#resize(this.#least);
   }
 
   of(room: Room): number {
@@ -76,7 +84,7 @@ export class RoomMemo {
   #grow(): void {
     const [keys, values] = [this.#keys, this.#values];
     const isFull = this.#known >= MOST_STATES;
-    this.#resize(isFull ? FIRST_SIZE : this.#size * 2);
+    this.#resize(isFull ? this.#least : this.#size * 2);
     if (isFull) return;
     for (let old = 0; old < values.length; old++) {
       if (Number.isNaN(values[old] ?? 0)) continue;

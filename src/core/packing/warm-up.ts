@@ -5,18 +5,21 @@ import { readNodeRoom } from './node-room.js';
 import type { Prospect } from './prospect.js';
 import { copyRoom, emptyRoom, fits, isShared, type Room, type Shape, take } from './shape.js';
 
-/** Of openb's 90 shapes the first 16 are four fifths of all pods. */
-const FREQUENT = 16;
+/** openb has 90 shapes. */
+const MOST_SHAPES = 256;
+/** Half of what is remembered: the other half is for what comes. */
+const MOST_STATES = 1 << 16;
 
 /** Yields after each room. */
 export function* warmUp(packing: Prospect, nodes: Iterable<NodeView>): Generator<undefined, void> {
-  const shapes = packing.shapes.filter(({ gpus }) => gpus > 0).slice(0, FREQUENT);
+  const shapes = packing.shapes.filter(({ gpus }) => gpus > 0).slice(0, MOST_SHAPES);
   // Rooms of its own: between two steps others are asked for.
   const room = emptyRoom();
   for (const node of nodes)
     for (const view of node.vendors.values()) {
       if (view.devices.length === 0) continue;
       readNodeRoom({ node, view, packing }, room);
+      if (packing.states > MOST_STATES) return;
       packing.wasteOf(room);
       yield;
       yield* withEach(packing, room, shapes);
