@@ -33,7 +33,8 @@ export function fleetIn(nodes: Iterable<NodeView>): readonly FleetRow[] {
     for (const [vendor, view] of node.vendors) {
       if (view.devices.length === 0) continue;
       const row = rowOf(vendor, node, view);
-      const key = JSON.stringify(row);
+      const { model, memoryMiB, cpuMilli, gpus } = row;
+      const key = `${gpus} ${cpuMilli} ${memoryMiB} ${vendor} ${model}`;
       rows.set(key, { ...row, nodes: (rows.get(key)?.nodes ?? 0) + 1 });
     }
   return [...rows.values()];

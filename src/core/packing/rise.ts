@@ -81,15 +81,18 @@ function fillIn(packing: Packing, { devices }: VendorView, wish: Wish): void {
   }
 }
 
-/** The first of those that waste least. */
+/** Thousandths each device would have left; below 0: it does not serve. */
+const lefts: number[] = [];
+
+/** The first of those that waste least; of equal devices the first alone is looked at. */
 function bestOf(packing: Packing, devices: readonly DeviceState[], wish: Wish): number {
   let best = -1;
   let least = Infinity;
   for (let at = 0; at < devices.length; at++) {
-    const state = devices[at] as DeviceState;
-    if (!serves(state, at, wish) || isLikeOneBefore(devices, at, wish)) continue;
+    lefts[at] = leftWhere(devices[at] as DeviceState, at, wish);
+    if ((lefts[at] as number) < 0 || isLikeOneBefore(at)) continue;
     if (wish.slice.isExclusive) return at;
-    const waste = wasteWith(packing, at, leftOn(state, at, wish));
+    const waste = wasteWith(packing, at, lefts[at] as number);
     if (waste >= least) continue;
     best = at;
     least = waste;
@@ -97,8 +100,10 @@ function bestOf(packing: Packing, devices: readonly DeviceState[], wish: Wish): 
   return best;
 }
 
-const serves = (state: DeviceState, at: number, wish: Wish): boolean =>
-  takenBy[at] !== wishes && leftOn(state, at, wish) >= 0 && misfit(state, state.hold, wish) === null;
+function leftWhere(state: DeviceState, at: number, wish: Wish): number {
+  if (takenBy[at] === wishes || misfit(state, state.hold, wish) !== null) return -1;
+  return leftOn(state, at, wish);
+}
 
 /** What other containers of the pod have taken comes off too; below 0: it does not fit beside them. */
 function leftOn(state: DeviceState, at: number, { slice }: Wish): number {
@@ -106,14 +111,9 @@ function leftOn(state: DeviceState, at: number, { slice }: Wish): number {
   return freeWith(state, slice) - own;
 }
 
-/** An equal device before this one wastes the same, and the first of equals wins. */
-function isLikeOneBefore(devices: readonly DeviceState[], at: number, wish: Wish): boolean {
-  const left = leftOn(devices[at] as DeviceState, at, wish);
-  for (let i = 0; i < at; i++) {
-    if (after.gpuMilli[i] !== after.gpuMilli[at]) continue;
-    const state = devices[i] as DeviceState;
-    if (leftOn(state, i, wish) === left && serves(state, i, wish)) return true;
-  }
+function isLikeOneBefore(at: number): boolean {
+  for (let i = 0; i < at; i++)
+    if (lefts[i] === lefts[at] && after.gpuMilli[i] === after.gpuMilli[at]) return true;
   return false;
 }
 
