@@ -3,14 +3,15 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Ledger } from '../src/core/ledger.js';
-import { DEFAULT_RULES, nodePolicy, type PlacingRules } from '../src/core/policies.js';
+import type { LivePacking } from '../src/core/packing/live.js';
+import { nodePolicy } from '../src/core/policies.js';
 import type { NodePolicyName, PodRequest } from '../src/core/request.js';
 import { allocatedBy } from './filter/allocation.js';
 import { eventTimes } from './filter/events.js';
 import { filledLedger } from './filter/fleet.js';
 import { ASKERS, type Asker } from './filter/pods.js';
 import { allocationRow, eventRows, flatRow, memoryRows, peerRows, verbRows } from './filter/rows.js';
-import { filledByTrace, type Tenants, tracePods } from './filter/trace.js';
+import { filledByTrace, packingFor, type Tenants, tracePods } from './filter/trace.js';
 import { answer, askAs, coldSamples, namesOf, type Stage, streamSamples } from './filter/verbs.js';
 import type { Row } from './report.js';
 
@@ -21,65 +22,74 @@ const NODES = 5000;
 const SLICES = 40_000;
 /** kube-scheduler's default sample of 5 000 nodes, and all of them. */
 const NAMES = [500, NODES];
-const POLICIES: readonly NodePolicyName[] = ['binpack', 'spread'];
+const POLICIES: readonly NodePolicyName[] = ['binpack', 'fragmentation'];
 /** Of each question to two ledgers in turn, or under the profiler. */
-const ROUNDS = 30;
+const ROUNDS = 20;
 
 export function run(): Promise<readonly Row[]> {
   const { ledger, rows: memory } = weighed(() => filledLedger({ nodes: NODES, slicesPerDevice: 1 }));
   const pods = tracePods();
   const tenants = filledByTrace(pods, { nodes: NODES, slices: SLICES });
-  const stream = streamRows(pods, tenants);
-  const cold = ASKERS.flatMap((asker) => coldRows(asker, asker.needsFree ? tenants.ledger : ledger));
-  const twice = filledLedger({ nodes: NODES, slicesPerDevice: 2 });
+  const traced = fleetOf(tenants.ledger, pods);
+  const stream = streamRows(pods, tenants, traced);
+  const once = fleetOf(ledger, pods);
+  const cold = ASKERS.flatMap((asker) => coldRows(asker, asker.needsFree ? traced : once));
+  const twice = fleetOf(filledLedger({ nodes: NODES, slicesPerDevice: 2 }), pods);
   const everywhere = ASKERS.filter(({ needsFree }) => !needsFree);
-  const flat = everywhere.flatMap((asker) => NAMES.map((names) => flatness(asker, names, { ledger, twice })));
+  const flat = everywhere.flatMap((asker) => NAMES.map((names) => flatness(asker, names, { once, twice })));
   const events = [
     ...eventRows(SLICES, eventTimes(ledger, NODES)),
-    ...eventRows(2 * SLICES, eventTimes(twice, NODES)),
+    ...eventRows(2 * SLICES, eventTimes(twice.ledger, NODES)),
   ];
-  return Promise.resolve([...stream, ...cold, ...flat, ...events, ...allocationRows(ledger), ...memory]);
+  return Promise.resolve([...stream, ...cold, ...flat, ...events, ...allocationRows(once), ...memory]);
 }
 
-const rulesOf = (policy: NodePolicyName): PlacingRules => ({
-  ...DEFAULT_RULES,
-  nodePolicy: nodePolicy(policy),
-  devicePolicy: [policy],
+/** A filled fleet, and what packing knows of the demand there. */
+interface Fleet {
+  readonly ledger: Ledger;
+  readonly packing: LivePacking;
+}
+
+const fleetOf = (ledger: Ledger, pods: readonly PodRequest[]): Fleet => ({
+  ledger,
+  packing: packingFor(ledger, pods),
 });
 
-function stageOf(snapshot: Ledger, policy: NodePolicyName, names: number): Stage {
-  return { snapshot, rules: rulesOf(policy), names, nodes: NODES };
+function stageOf({ ledger, packing }: Fleet, policy: NodePolicyName, names: number): Stage {
+  const rules = { nodePolicy: nodePolicy(policy), devicePolicy: [policy], packing };
+  return { snapshot: ledger, rules, names, nodes: NODES };
 }
 
-function streamRows(pods: readonly PodRequest[], tenants: Tenants): readonly Row[] {
+function streamRows(pods: readonly PodRequest[], tenants: Tenants, fleet: Fleet): readonly Row[] {
   return POLICIES.flatMap((policy) =>
     NAMES.flatMap((names) => {
-      const samples = streamSamples(pods, stageOf(tenants.ledger, policy, names), tenants);
+      const samples = streamSamples(pods, stageOf(fleet, policy, names), { tenants, packing: fleet.packing });
       const rows = verbRows(`openb stream, ${policy}`, names, samples);
       return policy === 'binpack' && names === NODES ? [...rows, ...peerRows(samples)] : rows;
     }),
   );
 }
 
-function coldRows(asker: Asker, ledger: Ledger): readonly Row[] {
+function coldRows(asker: Asker, fleet: Fleet): readonly Row[] {
   return POLICIES.flatMap((policy) =>
     NAMES.flatMap((names) =>
       verbRows(
         `${asker.name}, ${policy}, never seen`,
         names,
-        coldSamples(asker, stageOf(ledger, policy, names)),
+        coldSamples(asker, stageOf(fleet, policy, names)),
       ),
     ),
   );
 }
 
 interface Pair {
-  readonly ledger: Ledger;
-  readonly twice: Ledger;
+  readonly once: Fleet;
+  readonly twice: Fleet;
 }
 
-function flatness(asker: Asker, names: number, { ledger, twice }: Pair): Row {
-  const [once, double] = [stageOf(ledger, 'binpack', names), stageOf(twice, 'binpack', names)];
+function flatness(asker: Asker, names: number, pair: Pair): Row {
+  const once = stageOf(pair.once, 'binpack', names);
+  const double = stageOf(pair.twice, 'binpack', names);
   const samples = Array.from({ length: ROUNDS }, (_, round) => [
     askAs(asker, once, round).ms,
     askAs(asker, double, round).ms,
@@ -89,8 +99,8 @@ function flatness(asker: Asker, names: number, { ledger, twice }: Pair): Row {
 }
 
 /** Of pods that fit, seen before and never seen. */
-function allocationRows(ledger: Ledger): readonly Row[] {
-  const stage = stageOf(ledger, 'binpack', NODES);
+function allocationRows(fleet: Fleet): readonly Row[] {
+  const stage = stageOf(fleet, 'binpack', NODES);
   const names = namesOf(stage, 0);
   const of = (what: string, pods: readonly PodRequest[]): Row => {
     const allocated = allocatedBy(() => {

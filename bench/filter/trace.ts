@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { readTrace } from '../../src/apps/cli/trace-files.js';
 import { Ledger } from '../../src/core/ledger.js';
 import type { OpenbPod } from '../../src/wire/openb.js';
+import { askedOf } from '../../src/core/packing/asked.js';
+import { LivePacking } from '../../src/core/packing/live.js';
 import { randomFrom } from '../../src/core/packing/random.js';
 import { place } from '../../src/core/place.js';
 import type { Placement } from '../../src/core/placement.js';
@@ -46,6 +48,17 @@ function requestOf({ gpus, gpuMilli, cpuMilli }: OpenbPod): PodRequest {
   const containers = [{ name: 'main', kind: 'app' as const, slices: [slice] }];
   return { containers, choice: ANY_DEVICE, nodePolicy: null, devicePolicy: null, numa: null, cpuMilli };
 }
+
+/** Has seen these pods come, and has looked. */
+export function packingFor(ledger: Ledger, pods: readonly PodRequest[]): LivePacking {
+  const packing = new LivePacking(() => ledger.allNodes());
+  packing.begin(pods.map((pod) => askedOf(pod, pod.cpuMilli)));
+  while (packing.step(ROOMS));
+  return packing;
+}
+
+/** Worked out at once while nobody asks. */
+export const ROOMS = 1024;
 
 /** Who came, in order of coming, so that somebody can go. */
 export interface Tenants {

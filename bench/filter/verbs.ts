@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Filter + prioritize, as the extender's handlers call them, without the wire. A sample is one pod.
+import { askedOf } from '../../src/core/packing/asked.js';
+import type { LivePacking } from '../../src/core/packing/live.js';
 import type { PlacingRules } from '../../src/core/policies.js';
 import type { PodRequest } from '../../src/core/request.js';
 import { ok } from '../../src/core/result.js';
@@ -9,7 +11,7 @@ import { prioritize } from '../../src/scheduling/prioritize.js';
 import { timed } from './clock.js';
 import { nodeName } from './fleet.js';
 import type { Asker } from './pods.js';
-import { leave, settleOn, type Tenants } from './trace.js';
+import { leave, ROOMS, settleOn, type Tenants } from './trace.js';
 
 export interface Stage {
   readonly snapshot: Snapshot;
@@ -51,11 +53,11 @@ export function namesOf({ names, nodes }: Stage, sample: number): readonly strin
   return JSON.parse(JSON.stringify(all)) as readonly string[];
 }
 
-const WARM_UP = 20;
-const SAMPLES = 400;
+const WARM_UP = 10;
+const SAMPLES = 300;
 /** A slow question is asked less often, so that the bench ends. */
-const ENOUGH_MS = 2000;
-const FEWEST = 100;
+const ENOUGH_MS = 1000;
+const FEWEST = 25;
 
 /** Each sample a shape never seen before. */
 export function coldSamples(asker: Asker, stage: Stage): readonly number[] {
@@ -77,8 +79,13 @@ export function askAs(asker: Asker, stage: Stage, sample: number): Asked {
   return asked;
 }
 
-const SEEN_BEFORE = 300;
-const STREAM = 1000;
+export interface Cluster {
+  readonly tenants: Tenants;
+  readonly packing: LivePacking;
+}
+
+const SEEN_BEFORE = 200;
+const STREAM = 500;
 
 /**
  * Pods of the trace one after the other, as they come to a scheduler that has been up for a while: between two
@@ -87,16 +94,19 @@ const STREAM = 1000;
 export function streamSamples(
   pods: readonly PodRequest[],
   stage: Stage,
-  tenants: Tenants,
+  { tenants, packing }: Cluster,
 ): readonly number[] {
   const samples: number[] = [];
   for (let at = 0; at < SEEN_BEFORE + STREAM; at++) {
     const request = pods[at % pods.length] as PodRequest;
+    packing.arrive(askedOf(request, request.cpuMilli));
+    while (packing.step(ROOMS));
     const { ms, offered } = ask(request, stage, at);
     if (at >= SEEN_BEFORE) samples.push(ms);
     const [best] = offered;
     if (best !== undefined) settleOn(tenants, request, best);
     leave(tenants, at * 7919);
+    packing.depart();
   }
   return samples;
 }
