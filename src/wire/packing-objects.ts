@@ -5,7 +5,7 @@ import { peakOf } from '../core/phases.js';
 import type { ContainerRequest, DeviceChoice, PodRequest, SliceRequest } from '../core/request.js';
 import { err, ok, type Result } from '../core/result.js';
 import type { Vendor } from '../vendors/index.js';
-import { isRecord } from './json.js';
+import { isRecord, shown } from './json.js';
 import { readNodeFacts } from './node-view.js';
 import type { OpenbNode, OpenbPod } from './openb.js';
 import {
@@ -59,7 +59,9 @@ export function readPackingNodes(objects: readonly unknown[], vendors: readonly 
 
 /** Thousandths; 0 where nothing readable stands. */
 function amountOf(amounts: Amounts | undefined, name: string): bigint {
-  const quantity = parseQuantity(String(amounts?.[name] ?? '0'));
+  const amount: unknown = amounts?.[name];
+  const isAmount = typeof amount === 'string' || typeof amount === 'number';
+  const quantity = isAmount ? parseQuantity(String(amount)) : null;
   return quantity === null ? 0n : milliOf(quantity);
 }
 
@@ -70,21 +72,33 @@ export function readPackingPods(
 ): Result<readonly OpenbPod[], string> {
   const pods: OpenbPod[] = [];
   for (const [at, object] of objects.entries()) {
-    const name = nameOf(object);
-    const request = readPodRequest(object as PodLike, vendors);
-    if (!request.ok) return err(`pod ${at + 1}, ${name}: ${sentenceOf(request.error)}`);
-    pods.push({
-      name,
-      ...hostAsked(object as PodLike, request.value),
-      ...devicesAsked(request.value, devices),
-    });
+    const pod = readPackingPod(object, devices, vendors);
+    if (!pod.ok) return err(`pod ${at + 1}, ${nameOf(object)}: ${pod.error}`);
+    pods.push(pod.value);
   }
   return ok(pods);
 }
 
+function readPackingPod(
+  object: unknown,
+  devices: readonly Device[],
+  vendors: readonly Vendor[],
+): Result<OpenbPod, string> {
+  try {
+    const pod = object as PodLike;
+    const request = readPodRequest(pod, vendors);
+    if (!request.ok) return err(sentenceOf(request.error));
+    const asked = { ...hostAsked(pod, request.value), ...devicesAsked(request.value, devices) };
+    return ok({ name: nameOf(object), ...asked });
+  } catch {
+    return err('it has not the shape of a pod, which kubectl get pod -o yaml shows');
+  }
+}
+
 function nameOf(object: unknown): string {
   const metadata = isRecord(object) && isRecord(object.metadata) ? object.metadata : {};
-  return `${String(metadata.namespace ?? 'default')}/${String(metadata.name ?? metadata.generateName ?? '')}`;
+  const [namespace, name] = [metadata.namespace ?? 'default', metadata.name ?? metadata.generateName ?? ''];
+  return [namespace, name].map((part) => (typeof part === 'string' ? part : shown(part))).join('/');
 }
 
 /** CPU and memory as the kubelet adds them up. */
