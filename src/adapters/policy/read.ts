@@ -55,8 +55,9 @@ function yamlComplaint({ pos, message }: YAMLError, lines: LineCounter): PolicyC
 function checked(yaml: Document, lines: LineCounter): Result<PolicyDocument, readonly PolicyComplaint[]> {
   const result = checkPolicy(yaml.toJS({ maxAliasCount: ALIASES_MAX }));
   if (result.ok) return ok(result.value);
+  // To find a place is to walk the text: not for ten thousand unknown keys.
   return refused(
-    result.error.map(({ path, isKey, sentence }) => {
+    result.error.slice(0, COMPLAINTS_MAX).map(({ path, isKey, sentence }) => {
       const start = startOf(yaml, path, isKey);
       return { line: start === null ? 1 : lines.linePos(start).line, field: fieldOf(path), sentence };
     }),
