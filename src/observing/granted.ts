@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is granted in the whole cluster, read from the API server alone: inventories on nodes, placements on pods.
 // The scheduler's own ledger does the counting, so that both tell the same.
+import { physicalCores, physicalMemory } from '../core/device.js';
 import { Ledger } from '../core/ledger.js';
 import type { DeviceState, NodeView } from '../core/node.js';
+import { overcommitted } from '../core/overcommit.js';
+import type { Overcommit } from '../core/policy-document.js';
 import type { Vendor } from '../vendors/index.js';
 import { type LinkTriangle, triangleOf } from '../wire/links.js';
 import { readNodeFacts } from '../wire/node-view.js';
@@ -13,6 +16,8 @@ export interface ClusterObjects {
   /** As the API server sends them. */
   readonly nodes: readonly unknown[];
   readonly pods: readonly unknown[];
+  /** Said by the policy document, where that may be read. */
+  readonly overcommit?: readonly Overcommit[];
 }
 
 export interface GrantedDevice {
@@ -33,6 +38,9 @@ export interface GrantedDevice {
   readonly slices: number;
   /** One slice owns it whole. */
   readonly exclusive: boolean;
+  /** What may be given out, where the policy says that it is not what is there. */
+  readonly grantableMiB?: number;
+  readonly grantableCorePercent?: number;
 }
 
 export interface GrantedNode {
@@ -47,7 +55,8 @@ export interface GrantedNode {
 /** Nodes with an inventory (readable or not), by name. */
 export function grantedOf(objects: ClusterObjects, vendors: readonly Vendor[]): readonly GrantedNode[] {
   const ledger = new Ledger();
-  for (const node of objects.nodes) ledger.setNode(readNodeFacts(node, vendors));
+  for (const node of objects.nodes)
+    ledger.setNode(overcommitted(readNodeFacts(node, vendors), objects.overcommit ?? []));
   const pods = objects.pods.map((pod) => readPodView(pod, vendors));
   for (const pod of pods.filter(holdsSomething)) ledger.confirm(sightingOf(pod));
   return [...ledger.allNodes()]
@@ -76,12 +85,15 @@ function grantedDevice({ device, hold, isCordoned }: DeviceState): GrantedDevice
     healthy: device.isHealthy,
     reason: device.reason,
     cordoned: isCordoned,
-    memoryMiB: device.memory,
+    memoryMiB: physicalMemory(device),
     grantedMiB: hold.memory,
-    corePercent: device.cores / 10,
+    corePercent: physicalCores(device) / 10,
     grantedCorePercent: hold.cores / 10,
     splits: device.splits,
     slices: hold.slices,
     exclusive: hold.isExclusive,
+    ...(device.physical === undefined
+      ? {}
+      : { grantableMiB: device.memory, grantableCorePercent: device.cores / 10 }),
   };
 }

@@ -17,14 +17,24 @@ const COLUMNS: readonly Column<Row>[] = [
   {
     title: 'MEMORY GRANTED',
     align: 'right',
-    cell: (row) => `${mibText(row.grantedMiB)} of ${mibText(row.memoryMiB)}`,
+    cell: (row) =>
+      `${mibText(row.grantedMiB)} of ${mibText(row.memoryMiB)}${upTo(row.grantableMiB, mibText)}`,
   },
   { title: '', cell: (row) => bar(row.memoryMiB === 0 ? 0 : row.grantedMiB / row.memoryMiB, BAR_WIDTH) },
-  { title: 'CORES', align: 'right', cell: (row) => `${row.grantedCorePercent} of ${row.corePercent} %` },
+  {
+    title: 'CORES',
+    align: 'right',
+    cell: (row) =>
+      `${row.grantedCorePercent} of ${row.corePercent} %${upTo(row.grantableCorePercent, String)}`,
+  },
   { title: 'SLICES', align: 'right', cell: (row) => `${row.slices} of ${row.splits}` },
   { title: 'STATE', cell: stateCell },
   { title: 'ID', cell: (row) => toned(row.id, 'dim') },
 ];
+
+/** What may be given out of what is there. */
+const upTo = (grantable: number | undefined, text: (amount: number) => string): string =>
+  grantable === undefined ? '' : ` (up to ${text(grantable)})`;
 
 function stateCell(row: Row): Cell {
   if (!row.healthy) return toned(row.reason === '' ? 'unhealthy' : `unhealthy: ${row.reason}`, 'bad');

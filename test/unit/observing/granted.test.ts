@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
+import { devicesFrame } from '../../../src/apps/cli/devices-frame.js';
 import { mib, milliCores } from '../../../src/core/units.js';
 import { grantedOf } from '../../../src/observing/granted.js';
 import { VENDORS } from '../../../src/vendors/index.js';
@@ -69,6 +70,20 @@ describe('what is granted', () => {
       slices: 2,
       splits: 10,
     }));
+
+  it('stands beside what is there and what may be given out, where the policy says more', () => {
+    const objects = { nodes: [node('n1')], pods: [pod('u1', placed(['main', 40_000, 30]))] };
+    const [told] = grantedOf({ ...objects, overcommit: [{ nodes: {}, memory: 1.5, cores: 2 }] }, VENDORS);
+    expect(told?.devices[0]).toMatchObject({
+      ...{ memoryMiB: 40_960, grantableMiB: 61_440, grantedMiB: 40_000 },
+      ...{ corePercent: 100, grantableCorePercent: 200 },
+    });
+    const frame = devicesFrame(told === undefined ? [] : [told], false);
+    expect(frame).toContain('40000 MiB of 40 GiB (up to 60 GiB)');
+    expect(frame).toContain('of 100 % (up to 200)');
+    const [plain] = grantedOf(objects, VENDORS);
+    expect(plain?.devices[0]).not.toHaveProperty('grantableMiB');
+  });
 
   it('counts pods that HAMi placed', () => {
     const annotations = { 'hami.io/vgpu-devices-allocated': ';GPU-1,NVIDIA,8000,30:;' };
