@@ -76,7 +76,8 @@ function cpuRows(nodes: number, kind: Kind, outcomes: readonly Outcome[]): reado
   return [...each, all];
 }
 
-const WATCHED = ['nodes', 'pods'];
+/** The third is the policy document: one object. */
+const WATCHED = ['nodes', 'pods', 'configmaps'];
 
 /** A list comes in pages of 500. */
 export function contactRows(nodes: number, rounds: Rounds): readonly Row[] {
