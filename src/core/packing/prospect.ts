@@ -14,7 +14,7 @@ import { type Outlook, wasteOf } from './waste.js';
 
 /** Models are bits of one 32-bit number; those beyond share the last, which no choice of models allows. */
 const MOST_MODELS = 30;
-/** From where on looking anew costs less than going on: the memo would grow, and forget all in the end. */
+/** 2^18 places of 8 devices are 12 MB. All are forgotten rather than moved to more: that would stall whoever asks. */
 const MOST_STATES = 1 << 17;
 /** Rooms of more devices are worked out each time. */
 const MOST_REMEMBERED = 16;
@@ -24,7 +24,8 @@ export class Prospect implements Packing {
   readonly version: number;
   /** Frequent first. */
   readonly shapes: readonly Shape[];
-  #hasUnknown = false;
+  /** True once a node was asked about that is of no kind of this look: time for another. */
+  isOutdated = false;
   readonly #models: readonly DeviceKind[];
   readonly #kinds = new Map<string, Map<number, Kind>>();
   readonly #outlook: Outlook;
@@ -46,7 +47,10 @@ export class Prospect implements Packing {
     this.#costs = openingCosts(kinds, mix, this.#outlook.weights.opening);
     this.#devices = look.fleet.reduce((most, { gpus }) => Math.max(most, Math.min(gpus, MOST_REMEMBERED)), 1);
     const nodes = look.fleet.reduce((sum, row) => sum + row.nodes, 0);
-    this.#memo = new RoomMemo(this.#devices, (room) => wasteOf(room, this.#outlook), sizeFor(nodes));
+    this.#memo = new RoomMemo(this.#devices, (room) => wasteOf(room, this.#outlook), {
+      size: sizeFor(nodes),
+      most: MOST_STATES,
+    });
   }
 
   kindOf({ cpu }: NodeView, { devices }: VendorView): Kind {
@@ -54,17 +58,9 @@ export class Prospect implements Packing {
     const [vendor, model] = [device?.vendor ?? '', device?.model ?? ''];
     const known = this.#kinds.get(vendor + model)?.get(keyOf(cpu.allocatable, devices.length));
     if (known !== undefined) return known;
-    this.#hasUnknown = true;
+    this.isOutdated = true;
     const row = { vendor, model, memoryMiB: 0, cpuMilli: cpu.allocatable, gpus: devices.length, nodes: 0 };
     return this.#putKind(row);
-  }
-
-  /**
-   * Time for another look: a node was asked about that is of no kind of this one, or so many rooms are remembered that
-   * soon all would be forgotten at once.
-   */
-  get isOutdated(): boolean {
-    return this.#hasUnknown || this.states > MOST_STATES;
   }
 
   /** Rooms remembered. */
@@ -98,7 +94,7 @@ export class Prospect implements Packing {
   }
 }
 
-/** So that it need not grow while somebody waits: 2^18 rooms of 8 devices are 12 MB. */
+/** So that it seldom grows while somebody waits. */
 const sizeFor = (nodes: number): number =>
   1 << Math.min(18, Math.max(12, Math.ceil(Math.log2(nodes + 1)) + 6));
 

@@ -6,20 +6,24 @@ const FIRST_SIZE = 1 << 12;
 /** Forgets all when so many states are known: 2^18 states of 8 devices are about 14 MB. */
 const MOST_STATES = 1 << 18;
 
+const EVERYDAY = { size: FIRST_SIZE, most: MOST_STATES };
+
 export class RoomMemo {
   readonly #stride: number;
   readonly #value: (room: Room) => number;
   readonly #key: Int32Array;
   /** A power of two; growing takes its time. */
   readonly #least: number;
+  readonly #most: number;
   #size = 0;
   #known = 0;
   #keys = new Int32Array(0);
   #values = new Float64Array(0);
 
-  /** `devices`: the most any room has; `size`: room for half as many states before it grows. The value must not depend on the order of devices. */
-  constructor(devices: number, value: (room: Room) => number, size = FIRST_SIZE) {
+  /** `devices`: the most any room has; `size`: room for half as many states before it grows; `most`: how many it knows before it forgets all. The value must not depend on the order of devices. */
+  constructor(devices: number, value: (room: Room) => number, { size, most } = EVERYDAY) {
     this.#least = size;
+    this.#most = most;
     this.#stride = devices + 2;
     this.#value = value;
     this.#key = new Int32Array(this.#stride);
@@ -83,7 +87,7 @@ export class RoomMemo {
 
   #grow(): void {
     const [keys, values] = [this.#keys, this.#values];
-    const isFull = this.#known >= MOST_STATES;
+    const isFull = this.#known >= this.#most;
     this.#resize(isFull ? this.#least : this.#size * 2);
     if (isFull) return;
     for (let old = 0; old < values.length; old++) {

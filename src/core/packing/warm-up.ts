@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rooms that will be asked for soon: every node as it is, and with each of the frequent pods on it.
 import type { NodeView } from '../node.js';
-import { readNodeRoom } from './node-room.js';
+import { readNodeRoom, type Yard } from './node-room.js';
 import type { Prospect } from './prospect.js';
 import { copyRoom, emptyRoom, fits, isShared, type Room, type Shape, take } from './shape.js';
 
@@ -10,37 +10,45 @@ const MOST_SHAPES = 256;
 /** Half of what is remembered: the other half is for what comes. */
 const MOST_STATES = 1 << 16;
 
-/** Yields after each room. */
+/** Yields after each room; the nodes as they are first, then with the most frequent pod on each, and so on. */
 export function* warmUp(packing: Prospect, nodes: Iterable<NodeView>): Generator<undefined, void> {
-  const shapes = packing.shapes.filter(({ gpus }) => gpus > 0).slice(0, MOST_SHAPES);
-  // Rooms of its own: between two steps others are asked for.
-  const room = emptyRoom();
-  for (const node of nodes)
-    for (const view of node.vendors.values()) {
-      if (view.devices.length === 0) continue;
-      readNodeRoom({ node, view, packing }, room);
-      if (packing.states > MOST_STATES) return;
-      packing.wasteOf(room);
-      yield;
-      yield* withEach(packing, room, shapes);
-    }
+  const all = [...nodes];
+  yield* withOne(packing, all, null);
+  for (const shape of packing.shapes.filter(({ gpus }) => gpus > 0).slice(0, MOST_SHAPES))
+    yield* withOne(packing, all, shape);
 }
 
-function* withEach(packing: Prospect, room: Room, shapes: readonly Shape[]): Generator<undefined, void> {
+function* withOne(
+  packing: Prospect,
+  nodes: readonly NodeView[],
+  shape: Shape | null,
+): Generator<undefined, void> {
+  // Rooms of its own: between two steps others are asked for.
+  const room = emptyRoom();
   const after = emptyRoom();
-  for (const shape of shapes) {
-    if (!fits(room, shape)) continue;
-    for (const device of devicesFor(room, shape)) {
+  for (const yard of yardsOf(packing, nodes)) {
+    if (packing.states > MOST_STATES) return;
+    readNodeRoom(yard, room);
+    for (const device of shape === null ? AS_IT_IS : devicesFor(room, shape)) {
       copyRoom(room, after);
-      take(after, shape, device);
+      if (shape !== null) take(after, shape, device);
       packing.wasteOf(after);
       yield;
     }
   }
 }
 
+function* yardsOf(packing: Prospect, nodes: readonly NodeView[]): Generator<Yard, void> {
+  for (const node of nodes)
+    for (const view of node.vendors.values()) if (view.devices.length > 0) yield { node, view, packing };
+}
+
+const AS_IT_IS: readonly number[] = [-1];
+
 /** Equal devices once. */
-function devicesFor({ gpuMilli }: Room, shape: Shape): readonly number[] {
+function devicesFor(room: Room, shape: Shape): readonly number[] {
+  if (!fits(room, shape)) return [];
+  const { gpuMilli } = room;
   if (!isShared(shape)) return [-1];
   return [...gpuMilli.keys()].filter((at) => {
     const free = gpuMilli[at] ?? 0;
