@@ -54,7 +54,8 @@ describe('three pods on one device', () => {
   it.each(ASKS)('$name is granted what it asked', ({ name, mib, permille }) => {
     const found = pods.find((each) => each.metadata.name === name) as PodObject;
     const slices = placementOf(found).containers.flatMap((each) => each.slices);
-    expect(slices).toEqual([{ deviceId: devicesOf(found)[0], memory: mib, cores: permille }]);
+    const [deviceId] = devicesOf(found);
+    expect(slices).toEqual([{ deviceId, memory: mib, cores: permille, isHigh: false, isAlone: false }]);
   });
 
   it.each(ASKS)('$name sees its part, through CUDA and NVML, and no other device', async ({ name, mib }) => {
