@@ -3,20 +3,27 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Ledger } from '../src/core/ledger.js';
-import type { LivePacking } from '../src/core/packing/live.js';
 import { nodePolicy } from '../src/core/policies.js';
 import type { NodePolicyName, PodRequest } from '../src/core/request.js';
 import { allocatedBy } from './filter/allocation.js';
 import { eventTimes } from './filter/events.js';
 import { filledLedger } from './filter/fleet.js';
 import { ASKERS, type Asker } from './filter/pods.js';
-import { allocationRow, eventRows, flatRow, memoryRows, peerRows, verbRows } from './filter/rows.js';
-import { filledByTrace, packingFor, type Tenants, tracePods } from './filter/trace.js';
-import { answer, askAs, coldSamples, namesOf, type Stage, streamSamples } from './filter/verbs.js';
+import {
+  allocationRow,
+  eventRows,
+  flatRow,
+  looksRow,
+  memoryRows,
+  peerRows,
+  verbRows,
+} from './filter/rows.js';
+import { type Ahead, aheadFor, filledByTrace, type Tenants, tracePods } from './filter/trace.js';
+import { answer, askAs, coldSamples, namesOf, type Stage, askStream } from './filter/verbs.js';
 import type { Row } from './report.js';
 
 export const about =
-  'filter + prioritize in process: 5 000 nodes × 8 devices, 40 000 slices held (about 3 minutes)';
+  'filter + prioritize in process: 5 000 nodes × 8 devices, 40 000 slices held (about 4 minutes)';
 
 const NODES = 5000;
 const SLICES = 40_000;
@@ -47,15 +54,15 @@ export function run(): Promise<readonly Row[]> {
 /** A filled fleet, and what packing knows of the demand there. */
 interface Fleet {
   readonly ledger: Ledger;
-  readonly packing: LivePacking;
+  readonly ahead: Ahead;
 }
 
 const fleetOf = (ledger: Ledger, pods: readonly PodRequest[]): Fleet => ({
   ledger,
-  packing: packingFor(ledger, pods),
+  ahead: aheadFor(ledger, pods),
 });
 
-function stageOf({ ledger, packing }: Fleet, policy: NodePolicyName, names: number): Stage {
+function stageOf({ ledger, ahead: { packing } }: Fleet, policy: NodePolicyName, names: number): Stage {
   const rules = { nodePolicy: nodePolicy(policy), devicePolicy: [policy], packing };
   return { snapshot: ledger, rules, names, nodes: NODES };
 }
@@ -63,8 +70,10 @@ function stageOf({ ledger, packing }: Fleet, policy: NodePolicyName, names: numb
 function streamRows(pods: readonly PodRequest[], tenants: Tenants, fleet: Fleet): readonly Row[] {
   return POLICIES.flatMap((policy) =>
     NAMES.flatMap((names) => {
-      const samples = streamSamples(pods, stageOf(fleet, policy, names), { tenants, packing: fleet.packing });
-      const rows = verbRows(`openb stream, ${policy}`, names, samples);
+      const stage = stageOf(fleet, policy, names);
+      const { samples, looks } = askStream(pods, stage, { tenants, ahead: fleet.ahead });
+      const what = `openb stream, ${policy}`;
+      const rows = [...verbRows(what, names, samples), looksRow(what, names, looks)];
       return policy === 'binpack' && names === NODES ? [...rows, ...peerRows(samples)] : rows;
     }),
   );

@@ -24,6 +24,10 @@ export function verbRows(what: string, names: number, samples: readonly number[]
   ];
 }
 
+/** Looks at the demand that took over while the stream asked. */
+export const looksRow = (what: string, names: number, looks: number): Row =>
+  row(`${what}, ${names} names: looks that took over`, looks, '');
+
 export function eventRows(slices: number, times: readonly EventTime[]): readonly Row[] {
   return times.map(({ event, micros }) => ({
     ...row(`${event}, ${slices} slices held, mean`, micros, 'µs'),

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { readTrace } from '../../src/apps/cli/trace-files.js';
 import { Ledger } from '../../src/core/ledger.js';
 import type { OpenbPod } from '../../src/wire/openb.js';
+import { Foresight } from '../../src/core/foresight.js';
 import { askedOf } from '../../src/core/packing/asked.js';
 import { LivePacking } from '../../src/core/packing/live.js';
 import { randomFrom } from '../../src/core/packing/random.js';
@@ -49,16 +50,36 @@ function requestOf({ gpus, gpuMilli, cpuMilli }: OpenbPod): PodRequest {
   return { containers, choice: ANY_DEVICE, nodePolicy: null, devicePolicy: null, numa: null, cpuMilli };
 }
 
-/** Has seen these pods come, and has looked. */
-export function packingFor(ledger: Ledger, pods: readonly PodRequest[]): LivePacking {
-  const packing = new LivePacking(() => ledger.allNodes());
-  packing.begin(pods.map((pod) => askedOf(pod, pod.cpuMilli)));
-  while (packing.step(ROOMS));
-  return packing;
+/** What the scheduler prepares between the calls. */
+export interface Ahead {
+  readonly packing: LivePacking;
+  readonly foresight: Foresight;
 }
 
-/** Worked out at once while nobody asks. */
-export const ROOMS = 1024;
+/** Has seen these pods come, and has looked. */
+export function aheadFor(ledger: Ledger, pods: readonly PodRequest[]): Ahead {
+  const foresight = new Foresight(ledger);
+  const packing = new LivePacking(
+    () => ledger.allNodes(),
+    (next) => foresight.under(next),
+  );
+  packing.begin(pods.map((pod) => askedOf(pod, pod.cpuMilli)));
+  while (packing.step(ROOMS));
+  return { packing, foresight };
+}
+
+/** A turn of the scheduler's (see apps/scheduler/packing): at most one a millisecond, which is what a timer waits at least. */
+const ROOMS = 128;
+const ROWS = 192;
+
+/** So many turns at most. */
+export function idle({ packing, foresight }: Ahead, turns: number): void {
+  let isBusy = true;
+  for (let turn = 0; turn < turns && isBusy; turn++) {
+    const isLooking = packing.step(ROOMS);
+    isBusy = foresight.step(ROWS) || isLooking;
+  }
+}
 
 /** Who came, in order of coming, so that somebody can go. */
 export interface Tenants {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Filter + prioritize, as the extender's handlers call them, without the wire. A sample is one pod.
 import { askedOf } from '../../src/core/packing/asked.js';
-import type { LivePacking } from '../../src/core/packing/live.js';
 import type { PlacingRules } from '../../src/core/policies.js';
 import type { PodRequest } from '../../src/core/request.js';
 import { ok } from '../../src/core/result.js';
@@ -11,7 +10,7 @@ import { prioritize } from '../../src/scheduling/prioritize.js';
 import { timed } from './clock.js';
 import { nodeName } from './fleet.js';
 import type { Asker } from './pods.js';
-import { leave, ROOMS, settleOn, type Tenants } from './trace.js';
+import { type Ahead, idle, leave, settleOn, type Tenants } from './trace.js';
 
 export interface Stage {
   readonly snapshot: Snapshot;
@@ -81,32 +80,46 @@ export function askAs(asker: Asker, stage: Stage, sample: number): Asked {
 
 export interface Cluster {
   readonly tenants: Tenants;
-  readonly packing: LivePacking;
+  readonly ahead: Ahead;
 }
 
-const SEEN_BEFORE = 200;
-const STREAM = 500;
+const STREAM = 2000;
+/** Turns between two questions, one a millisecond: kube-scheduler binds some 300 pods a second where it is quickest. */
+const PAUSE = 3;
+
+export interface Stream {
+  readonly samples: readonly number[];
+  /** Looks at the demand that took over meanwhile. */
+  readonly looks: number;
+}
 
 /**
- * Pods of the trace one after the other, as they come to a scheduler that has been up for a while: between two
- * questions the pod is bound to the best node named, and another one goes.
+ * Pods of the trace one after the other, as they come to a scheduler that has been up for a while. Between two questions
+ * the pod is bound to the best node named, another one goes, and the scheduler prepares what it can in the time there
+ * is: at the beginning it is time for a look at the demand.
  */
-export function streamSamples(
-  pods: readonly PodRequest[],
-  stage: Stage,
-  { tenants, packing }: Cluster,
-): readonly number[] {
+export function askStream(pods: readonly PodRequest[], stage: Stage, { tenants, ahead }: Cluster): Stream {
+  askBefore(pods, stage, ahead);
   const samples: number[] = [];
-  for (let at = 0; at < SEEN_BEFORE + STREAM; at++) {
+  const { version } = ahead.packing;
+  for (const pod of [...pods, ...pods]) ahead.packing.arrive(askedOf(pod, pod.cpuMilli));
+  for (let at = 0; at < STREAM; at++) {
     const request = pods[at % pods.length] as PodRequest;
-    packing.arrive(askedOf(request, request.cpuMilli));
-    while (packing.step(ROOMS));
+    ahead.packing.arrive(askedOf(request, request.cpuMilli));
+    idle(ahead, PAUSE);
     const { ms, offered } = ask(request, stage, at);
-    if (at >= SEEN_BEFORE) samples.push(ms);
+    samples.push(ms);
     const [best] = offered;
     if (best !== undefined) settleOn(tenants, request, best);
     leave(tenants, at * 7919);
-    packing.depart();
+    ahead.packing.depart();
   }
-  return samples;
+  return { samples, looks: ahead.packing.version - version };
+}
+
+/** The fleet was filled with pods of these kinds: each has been asked for (twice), some seconds ago. */
+function askBefore(pods: readonly PodRequest[], stage: Stage, ahead: Ahead): void {
+  const kinds = new Map(pods.map((pod) => [JSON.stringify(pod), pod]));
+  [...kinds.values(), ...kinds.values()].forEach((pod, at) => ask(pod, stage, at));
+  idle(ahead, Infinity);
 }

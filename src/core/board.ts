@@ -7,13 +7,22 @@
 //
 // Between two questions of a kind a few nodes change of thousands, and only these are looked at.
 import type { NodeView } from './node.js';
+import type { PreparedPod } from './prepared.js';
 import type { Snapshot } from './snapshot.js';
 
 /** Kinds of pods that come again and again: openb has 90 shapes. 128 columns of 5 000 nodes are 10 MB. */
 export const MOST_COLUMNS = 128;
 const FIRST_ROWS = 64;
+/** Filter asks, and prioritize: a third question is another pod of the kind. */
+const ASKED_AGAIN = 3;
 
 export class Column {
+  /** The last who asked; null where nobody said. */
+  pod: PreparedPod | null = null;
+  /** How often it was asked for. */
+  asked = 0;
+  /** Revision of the snapshot as of which every node's row was worked out ahead (see foresight); −1: never. */
+  trueAt = -1;
   /** Of the view a row's number was worked out of; −1: never. */
   private revisions = new Float64Array(FIRST_ROWS).fill(-1);
   private numbers = new Float64Array(FIRST_ROWS);
@@ -45,16 +54,31 @@ export class Board {
 
   /** Of all that matters to the answer besides the node. */
   column(question: string): Column {
-    const column = this.columns.get(question) ?? this.newColumn();
-    this.columns.delete(question);
-    this.columns.set(question, column);
+    const column = this.columns.get(question) ?? new Column();
+    this.put(question, column);
+    column.asked++;
     return column;
   }
 
-  private newColumn(): Column {
+  /** Of kinds of pods that have come again; the one asked for last comes first. */
+  usual(): readonly Column[] {
+    return [...this.columns.values()]
+      .filter(({ pod, asked }) => pod !== null && asked >= ASKED_AGAIN)
+      .reverse();
+  }
+
+  /** In place of those that follow from what packing knew before. The first is taken as asked for last. */
+  renew(columns: readonly Column[]): void {
+    for (const [question, { pod }] of this.columns)
+      if (pod?.learned !== null && pod?.learned !== undefined) this.columns.delete(question);
+    for (const column of [...columns].reverse()) if (column.pod !== null) this.put(column.pod.key, column);
+  }
+
+  private put(question: string, column: Column): void {
+    this.columns.delete(question);
     const [oldest] = this.columns.keys();
     if (oldest !== undefined && this.columns.size >= MOST_COLUMNS) this.columns.delete(oldest);
-    return new Column();
+    this.columns.set(question, column);
   }
 }
 

@@ -10,13 +10,18 @@ import type { Snapshot } from './snapshot.js';
 /** Of a node that cannot hold the pod. */
 export const UNFIT = Number.NEGATIVE_INFINITY;
 
+/** Worked out, not remembered. */
+export const likeOf = (pod: PreparedPod, node: NodeView): number =>
+  canPlace(pod, node) ? likeNode(pod, node) : UNFIT;
+
 export class Likes {
   private readonly column: Column;
   private readonly work: (node: NodeView) => number;
 
   constructor(pod: PreparedPod, snapshot: Snapshot) {
     this.column = boardOf(snapshot).column(pod.key);
-    this.work = (node) => (canPlace(pod, node) ? likeNode(pod, node) : UNFIT);
+    this.column.pod = pod;
+    this.work = (node) => likeOf(pod, node);
   }
 
   /** More is better; UNFIT where it cannot hold the pod. */

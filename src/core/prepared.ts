@@ -15,6 +15,8 @@ export interface PreparedPod {
   readonly rules: PlacingRules;
   /** Pods of one key get the same answers of the same node, as long as packing has not learned. */
   readonly key: string;
+  /** Version of packing's look where the answers follow from it; null where they do not. */
+  readonly learned: number | null;
   /** The one wish of a pod of one asking container and one vendor, which is nearly every pod; else null. */
   readonly only: Wish | null;
   readonly isInitOnly: boolean;
@@ -49,7 +51,7 @@ export function preparePod(request: PodRequest, rules: PlacingRules): PreparedPo
   return {
     request,
     rules,
-    key: keyOf(request, rules),
+    ...keyOf(request, rules),
     only: isPlain ? wish : null,
     isInitOnly: isInitOnly(request),
     wants: [...slotsWanted(request)].map(([vendor, want]) => ({ vendor, want })),
@@ -89,14 +91,16 @@ function preparedAsks(request: PodRequest, all: readonly Wish[]): readonly Prepa
 function keyOf(
   { containers, choice, nodePolicy, devicePolicy, numa, cpuMilli }: PodRequest,
   rules: PlacingRules,
-): string {
+): Pick<PreparedPod, 'key' | 'learned'> {
   const rows = containers
     .filter(({ slices }) => slices.length > 0)
     .map(({ kind, slices }) => [kind, slices.map(sliceKey)]);
   const { allowModels, denyModels, allowIds, denyIds } = choice;
   const policies = [nodePolicy ?? rules.nodePolicy, devicePolicy ?? rules.devicePolicy, numa];
   const text = JSON.stringify([rows, allowModels, denyModels, allowIds, denyIds, ...policies]);
-  return text.includes('"fragmentation"') ? `${text} ${cpuMilli} ${rules.packing.version}` : text;
+  if (!text.includes('"fragmentation"')) return { key: text, learned: null };
+  const { version } = rules.packing;
+  return { key: `${text} ${cpuMilli} ${version}`, learned: version };
 }
 
 function sliceKey({ vendor, count, memory, cores, isExclusive, priority }: SliceRequest): readonly unknown[] {

@@ -12,6 +12,7 @@ import { loadCredentials } from '../../adapters/kubernetes/credentials.js';
 import { createEventWriter, type EventWriterOptions } from '../../adapters/kubernetes/events.js';
 import { readVendors } from '../../adapters/vendors-file.js';
 import { Ledger, type LedgerCounts } from '../../core/ledger.js';
+import { Foresight } from '../../core/foresight.js';
 import { LivePacking } from '../../core/packing/live.js';
 import { nodePolicy, type PlacingRules } from '../../core/policies.js';
 import { freeze } from '../../core/snapshot.js';
@@ -52,8 +53,12 @@ const rulesOf = (
 /** All that lives in memory. */
 function newState() {
   const ledger = new Ledger();
-  const packing = new LivePacking(() => ledger.allNodes());
-  return { ledger, packing, pods: new PodMirror(), metrics: new SchedulerRegistry() };
+  const foresight = new Foresight(ledger);
+  const packing = new LivePacking(
+    () => ledger.allNodes(),
+    (next) => foresight.under(next),
+  );
+  return { ledger, packing, foresight, pods: new PodMirror(), metrics: new SchedulerRegistry() };
 }
 
 /** Returns once it listens; verbs are refused until `synced`. */

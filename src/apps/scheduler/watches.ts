@@ -6,6 +6,7 @@ import type { KubeClient } from '../../adapters/kubernetes/client.js';
 import type { PolicyWatch } from '../../adapters/kubernetes/policy-watch.js';
 import { type Reflector, startReflector } from '../../adapters/kubernetes/reflector.js';
 import type { Ledger } from '../../core/ledger.js';
+import type { Foresight } from '../../core/foresight.js';
 import type { LivePacking } from '../../core/packing/live.js';
 import type { Overcommit } from '../../core/policy-document.js';
 import { type Follower, followNodes, followPods } from '../../scheduling/follow.js';
@@ -23,6 +24,7 @@ export interface WatchesOptions {
   readonly ledger: Ledger;
   readonly pods: PodMirror;
   readonly packing: LivePacking;
+  readonly foresight: Foresight;
   readonly vendors: readonly Vendor[];
   readonly troubles: TroubleSink;
   readonly metrics: SchedulerRegistry;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Packing of a live cluster: learns from pods as they come and go, and looks anew when half as many again have come.
 //
-//   arrive, depart ─▶ demand ─ time for a look ─▶ prospect ─ step by step: rooms worked out beforehand ─▶ answers
+//   arrive, depart ─▶ demand ─ time for a look ─▶ prospect ─ step by step: rooms worked out, then likes ─▶ answers
 //
-// The old prospect answers until the new one has its rooms: nobody who asks waits for a look.
+// The old prospect answers until the new one is prepared: nobody who asks waits for a look.
 import type { NodeView, VendorView } from '../node.js';
 import type { Asked } from './asked.js';
 import { Demand } from './demand.js';
@@ -16,6 +16,7 @@ import { warmUp } from './warm-up.js';
 
 export class LivePacking implements Packing {
   readonly #nodes: () => Iterable<NodeView>;
+  readonly #foresee: (next: Packing) => Iterable<unknown>;
   readonly #demand = new Demand();
   readonly #pace = new Pace();
   #current = NO_PROSPECT;
@@ -25,9 +26,10 @@ export class LivePacking implements Packing {
   #turnover = 0;
   #version = 0;
 
-  /** `nodes`: as they are when asked for. */
-  constructor(nodes: () => Iterable<NodeView>) {
+  /** `nodes`: as they are when asked for. `foresee`: what else is prepared, step by step, before `next` answers. */
+  constructor(nodes: () => Iterable<NodeView>, foresee: (next: Packing) => Iterable<unknown> = () => []) {
     this.#nodes = nodes;
+    this.#foresee = foresee;
   }
 
   get look(): Look {
@@ -103,6 +105,11 @@ export class LivePacking implements Packing {
     const nodes = [...this.#nodes()];
     const look = { asked: this.#demand.rows(), fleet: fleetIn(nodes), turnover: this.#turnover };
     const prospect = new Prospect(look, ++this.#version);
-    return { prospect, rooms: warmUp(prospect, nodes) };
+    return { prospect, rooms: this.#prepare(prospect, nodes) };
+  }
+
+  *#prepare(prospect: Prospect, nodes: readonly NodeView[]): Generator<unknown, void> {
+    yield* warmUp(prospect, nodes);
+    yield* this.#foresee(prospect);
   }
 }

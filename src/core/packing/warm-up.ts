@@ -10,7 +10,10 @@ const MOST_SHAPES = 256;
 /** Half of what is remembered: the other half is for what comes. */
 const MOST_STATES = 1 << 16;
 
-/** Yields after each room; the nodes as they are first, then with the most frequent pod on each, and so on. */
+/** Rooms that are remembered already cost next to nothing: so many are passed over at once. */
+const PASSED = 16;
+
+/** Yields after each room worked out; the nodes as they are first, then with the most frequent pod on each, and so on. */
 export function* warmUp(packing: Prospect, nodes: Iterable<NodeView>): Generator<undefined, void> {
   const all = [...nodes];
   yield* withOne(packing, all, null);
@@ -26,13 +29,16 @@ function* withOne(
   // Rooms of its own: between two steps others are asked for.
   const room = emptyRoom();
   const after = emptyRoom();
+  let passed = 0;
   for (const yard of yardsOf(packing, nodes)) {
     if (packing.states > MOST_STATES) return;
     readNodeRoom(yard, room);
     for (const device of shape === null ? AS_IT_IS : devicesFor(room, shape)) {
       copyRoom(room, after);
       if (shape !== null) take(after, shape, device);
+      const { states } = packing;
       packing.wasteOf(after);
+      if (packing.states === states && ++passed % PASSED !== 0) continue;
       yield;
     }
   }
