@@ -11,6 +11,7 @@ export default defineConfig({
         test: {
           name: 'quick',
           include: ['test/*.test.ts', 'test/{unit,contract,wire,native,charts}/**/*.test.ts'],
+          setupFiles: ['test/seed.ts'],
           testTimeout: 20_000,
         },
       },
