@@ -8,7 +8,8 @@
 #include "account.h"
 #include "hooks.h"
 
-#define PLACES 256u
+#define PLACES_BITS 11u
+#define PLACES (1u << PLACES_BITS)
 
 struct place {
   void *real;
@@ -32,10 +33,10 @@ static const struct hook_row ROWS[] = {
 };
 #undef HOOK
 
-_Static_assert(HOOK_COUNT * 3 < PLACES, "the table of places is at most two thirds full");
+_Static_assert(HOOK_COUNT * 3 < PLACES, "each hook takes up to two places: the table is at most two thirds full");
 
 static uint32_t home_of(const void *real) {
-  return (uint32_t)(((uint64_t)(uintptr_t)real * 0x9e3779b97f4a7c15ull) >> 56) % PLACES;
+  return (uint32_t)(((uint64_t)(uintptr_t)real * 0x9e3779b97f4a7c15ull) >> (64u - PLACES_BITS));
 }
 
 /* The first to name an address keeps it. */
