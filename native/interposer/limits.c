@@ -18,8 +18,8 @@
 static const struct limits_page *mapped;
 
 static bool is_limits(const struct limits_page *page) {
-  return page->magic == LIMITS_MAGIC && page->version == LIMITS_VERSION && page->size_bytes == LIMITS_BYTES &&
-         page->device_count <= KERF_DEVICES_MAX;
+  return page->magic == LIMITS_MAGIC && page->version >= LIMITS_VERSION_OLDEST && page->version <= LIMITS_VERSION &&
+         page->size_bytes == LIMITS_BYTES && page->device_count <= KERF_DEVICES_MAX;
 }
 
 static const struct limits_page *map_page(void) {

@@ -23,7 +23,7 @@ static uint64_t next_word(uint64_t word, uint64_t bytes) {
 }
 
 bool ledger_is_region(const struct region *region) {
-  return region->magic == REGION_MAGIC && region->version == REGION_VERSION &&
+  return region->magic == REGION_MAGIC && region->version >= REGION_VERSION_OLDEST && region->version <= REGION_VERSION &&
          region->size_bytes == REGION_BYTES && region->slot_count == REGION_SLOTS &&
          region->device_count == KERF_DEVICES_MAX && region->class_count == REGION_CLASSES;
 }

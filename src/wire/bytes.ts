@@ -7,8 +7,20 @@ export function readCount(view: DataView, offset: number): number | null {
   return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : null;
 }
 
+/** Nanoseconds pass 2^53 after 104 days: the last digits are given up. null where nobody's clock goes that far. */
+export function readNs(view: DataView, offset: number): number | null {
+  const value = view.getBigUint64(offset, true);
+  return value < 1n << 63n ? Number(value) : null;
+}
+
 export function writeCount(view: DataView, offset: number, value: number): void {
   if (!Number.isSafeInteger(value) || value < 0) throw new Error(`bug: ${value} is no count of 64 bits`);
+  view.setBigUint64(offset, BigInt(value), true);
+}
+
+export function writeNs(view: DataView, offset: number, value: number): void {
+  if (!Number.isInteger(value) || value < 0 || value >= 2 ** 63)
+    throw new Error(`bug: ${value} is no time in ns`);
   view.setBigUint64(offset, BigInt(value), true);
 }
 

@@ -4,6 +4,17 @@
 // a reader takes it with pread, never maps it, and believes nothing that does not add up.
 import { err, ok, type Result } from '../core/result.js';
 import { readCount, viewOf } from './bytes.js';
+import {
+  NO_COMPUTE,
+  readCompute,
+  readTelemetry,
+  type RegionCompute,
+  type RegionTelemetry,
+} from './region-compute.js';
+import { REGION, REGION_AT, REGION_DEVICE_AT, REGION_SLOT_AT } from './region-layout.js';
+
+export * from './region-layout.js';
+export { NO_COMPUTE, type RegionCompute, type RegionTelemetry };
 
 /** Usage of one device, at the index the device has on the container's limits page. */
 export interface RegionDevice {
@@ -12,6 +23,7 @@ export interface RegionDevice {
   /** Requests that were answered with out-of-memory because of the limit. */
   readonly refusals: number;
   readonly refusedBytes: number;
+  readonly compute: RegionCompute;
 }
 
 export interface RegionProcess {
@@ -30,63 +42,8 @@ export interface Region {
   readonly processes: readonly RegionProcess[];
   /** Processes that ever charged memory here. */
   readonly attached: number;
+  readonly telemetry: RegionTelemetry;
 }
-
-/** Classes of memory in the order of the rows. */
-export const REGION_CLASSES = [
-  'plain',
-  'managed',
-  'async',
-  'vmm',
-  'array',
-  'import',
-  'driver',
-  'other',
-] as const;
-
-/** Constants and offsets in bytes; test/wire holds them to the header. */
-export const REGION = {
-  magic: 0x5246524b,
-  version: 1,
-  bytes: 299_008,
-  deviceBytes: 128,
-  slotBytes: 1152,
-  slots: 256,
-  devicesMax: 16,
-  classes: 8,
-} as const;
-
-export const REGION_AT = {
-  magic: 0,
-  version: 4,
-  size_bytes: 8,
-  slot_count: 12,
-  device_count: 16,
-  class_count: 20,
-  attached: 24,
-  reaper_pid: 32,
-  unknown_symbols: 40,
-  devices: 256,
-  slots: 4096,
-} as const;
-
-export const REGION_DEVICE_AT = {
-  used_word: 0,
-  peak_bytes: 8,
-  refusals: 16,
-  refused_bytes: 24,
-  granted_ns: 32,
-  throttled_ns: 40,
-} as const;
-
-export const REGION_SLOT_AT = {
-  pid: 0,
-  state: 4,
-  start_ticks: 8,
-  generation: 16,
-  inflight: 24,
-  used: 64,
-} as const;
 
 /** Low 48 bits of a device's word are bytes; the rest counts changes. */
 const USED_MASK = 0x0000_ffff_ffff_ffffn;
@@ -116,15 +73,16 @@ export function decodeRegion(bytes: Uint8Array): Result<Region, string> {
   const attached = readCount(view, REGION_AT.attached);
   const devices = readDevices(view);
   const processes = readProcesses(view);
+  const telemetry = readTelemetry(view);
   if (attached === null || devices === null) return err('region device counters are out of range');
   if (processes === null) return err('region process counters are out of range');
-  return ok({ devices, processes, attached });
+  if (telemetry === null) return err('region telemetry is out of range');
+  return ok({ devices, processes, attached, telemetry });
 }
 
 /** What the header must say, field by field. */
 const HEADER = [
   ['magic', REGION_AT.magic, REGION.magic],
-  ['version', REGION_AT.version, REGION.version],
   ['size', REGION_AT.size_bytes, REGION.bytes],
   ['slot count', REGION_AT.slot_count, REGION.slots],
   ['device count', REGION_AT.device_count, REGION.devicesMax],
@@ -136,21 +94,29 @@ function headerProblem(view: DataView): string | null {
     const value = view.getUint32(offset, true);
     if (value !== expected) return `region ${name} is ${value}, not ${expected}`;
   }
-  return null;
+  const version = view.getUint32(REGION_AT.version, true);
+  if (version >= REGION.oldestVersion && version <= REGION.version) return null;
+  return `region version is ${version}, this program reads ${REGION.oldestVersion} to ${REGION.version}`;
 }
 
 function readDevices(view: DataView): RegionDevice[] | null {
   const devices: RegionDevice[] = [];
   for (let index = 0; index < REGION.devicesMax; index += 1) {
-    const at = REGION_AT.devices + index * REGION.deviceBytes;
-    const usedBytes = Number(view.getBigUint64(at + REGION_DEVICE_AT.used_word, true) & USED_MASK);
-    const peakBytes = readCount(view, at + REGION_DEVICE_AT.peak_bytes);
-    const refusals = readCount(view, at + REGION_DEVICE_AT.refusals);
-    const refusedBytes = readCount(view, at + REGION_DEVICE_AT.refused_bytes);
-    if (peakBytes === null || refusals === null || refusedBytes === null) return null;
-    devices.push({ usedBytes, peakBytes, refusals, refusedBytes });
+    const device = readDevice(view, REGION_AT.devices + index * REGION.deviceBytes);
+    if (device === null) return null;
+    devices.push(device);
   }
   return devices;
+}
+
+function readDevice(view: DataView, at: number): RegionDevice | null {
+  const usedBytes = Number(view.getBigUint64(at + REGION_DEVICE_AT.used_word, true) & USED_MASK);
+  const peakBytes = readCount(view, at + REGION_DEVICE_AT.peak_bytes);
+  const refusals = readCount(view, at + REGION_DEVICE_AT.refusals);
+  const refusedBytes = readCount(view, at + REGION_DEVICE_AT.refused_bytes);
+  const compute = readCompute(view, at);
+  if (peakBytes === null || refusals === null || refusedBytes === null || compute === null) return null;
+  return { usedBytes, peakBytes, refusals, refusedBytes, compute };
 }
 
 function readProcesses(view: DataView): RegionProcess[] | null {

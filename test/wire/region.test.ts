@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import {
   decodeRegion,
   emptyRegion,
+  NO_COMPUTE,
   REGION,
   REGION_AT,
   REGION_DEVICE_AT,
@@ -47,7 +48,52 @@ describe('the region', () => {
       peakBytes: 8_388_608,
       refusals: 7,
       refusedBytes: 9,
+      compute: NO_COMPUTE,
     });
+  });
+
+  it('tells compute time in nanoseconds, debts and years included', () => {
+    const region = decodeRegion(
+      aRegion(
+        [device(15, 'granted_ns'), 64, 31_536_000_000_000_000n],
+        [device(15, 'throttled_ns'), 64, 2],
+        [device(15, 'tokens_ns'), 64, 0xffff_ffff_ffff_fffdn],
+        [device(15, 'inflight_ns'), 64, 4],
+        [device(15, 'busy_ns'), 64, 5],
+        [device(15, 'demand_ns'), 64, 6],
+        [device(15, 'launches'), 64, 7],
+      ),
+    );
+    expect(region.ok && region.value.devices[15]?.compute).toEqual({
+      grantedNs: 31_536_000_000_000_000,
+      throttledNs: 2,
+      tokensNs: -3,
+      inflightNs: 4,
+      busyNs: 5,
+      demandNs: 6,
+      launches: 7,
+    });
+  });
+
+  it('has its histograms and what nobody knows behind the devices', () => {
+    const region = decodeRegion(
+      aRegion(
+        [REGION_AT.unknown_symbols, 64, 1],
+        [REGION_AT.alloc_histogram, 64, 2],
+        [REGION_AT.launch_histogram + 8, 64, 3],
+        [REGION_AT.throttle_histogram + 8 * 23, 64, 4],
+        [REGION_AT.driver_bytes_unknown, 64, 5],
+      ),
+    );
+    const telemetry = region.ok ? region.value.telemetry : undefined;
+    expect(telemetry).toMatchObject({ unknownSymbols: 1, driverBytesUnknown: 5 });
+    expect(telemetry?.allocHistogram).toEqual([2, ...new Array<number>(23).fill(0)]);
+    expect(telemetry?.launchHistogram.slice(0, 3)).toEqual([0, 3, 0]);
+    expect(telemetry?.throttleHistogram).toEqual([...new Array<number>(23).fill(0), 4]);
+  });
+
+  it('of version 1 is read as before', () => {
+    expect(decodeRegion(aRegion([REGION_AT.version, 32, 1])).ok).toBe(true);
   });
 
   it('lists processes by slot with their bytes per device and per class', () => {
@@ -72,7 +118,11 @@ describe('the region', () => {
     ['grown', new Uint8Array(REGION.bytes + 1), 'region has 299009 bytes, not 299008'],
     ['truncated', new Uint8Array(0), 'region has 0 bytes, not 299008'],
     ['of zeros', new Uint8Array(REGION.bytes), `region magic is 0, not ${REGION.magic}`],
-    ['of another version', aRegion([REGION_AT.version, 32, 2]), 'region version is 2, not 1'],
+    [
+      'of another version',
+      aRegion([REGION_AT.version, 32, 3]),
+      'region version is 3, this program reads 1 to 2',
+    ],
     [
       'with other slots',
       aRegion([REGION_AT.slot_count, 32, 1e9]),
@@ -82,6 +132,16 @@ describe('the region', () => {
       'with absurd counters',
       aRegion([device(0, 'peak_bytes'), 64, 0xffff_ffff_ffff_ffffn]),
       'region device counters are out of range',
+    ],
+    [
+      'with absurd times',
+      aRegion([device(0, 'granted_ns'), 64, 1n << 63n]),
+      'region device counters are out of range',
+    ],
+    [
+      'with an absurd histogram',
+      aRegion([REGION_AT.launch_histogram + 8 * 23, 64, 1n << 63n]),
+      'region telemetry is out of range',
     ],
     [
       'with an absurd process',

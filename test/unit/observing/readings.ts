@@ -3,7 +3,13 @@
 import { err, ok, type Result } from '../../../src/core/result.js';
 import { mib, milliCores } from '../../../src/core/units.js';
 import type { DeviceReading, NodeReadings } from '../../../src/observing/usage.js';
-import type { Region, RegionDevice } from '../../../src/wire/region.js';
+import {
+  decodeRegion,
+  emptyRegion,
+  NO_COMPUTE,
+  type Region,
+  type RegionDevice,
+} from '../../../src/wire/region.js';
 import type { SlotRecord } from '../../../src/wire/slots.js';
 
 export const MIB = 1_048_576;
@@ -38,8 +44,10 @@ export const aReading = (change: Partial<DeviceReading> = {}): DeviceReading => 
 });
 
 export const aRegion = (...devices: Partial<RegionDevice>[]): Result<Region, string> => {
-  const none = { usedBytes: 0, peakBytes: 0, refusals: 0, refusedBytes: 0 };
-  return ok({ devices: devices.map((device) => ({ ...none, ...device })), processes: [], attached: 0 });
+  const none = { usedBytes: 0, peakBytes: 0, refusals: 0, refusedBytes: 0, compute: NO_COMPUTE };
+  const empty = decodeRegion(emptyRegion());
+  if (!empty.ok) throw new Error(empty.error);
+  return ok({ ...empty.value, devices: devices.map((device) => ({ ...none, ...device })) });
 };
 
 export const aBrokenRegion = (why: string): Result<Region, string> => err(why);
