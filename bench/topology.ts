@@ -6,7 +6,7 @@ import { DEFAULT_RULES } from '../src/core/policies.js';
 import { ANY_DEVICE, type DevicePolicy, type PodRequest } from '../src/core/request.js';
 import type { LinkMatrix } from '../src/core/topology.js';
 import { mib, milliCores } from '../src/core/units.js';
-import { viewOf } from '../src/core/view.js';
+import { NOTHING_HELD, viewOf } from '../src/core/view.js';
 import type { Row } from './report.js';
 import { LAYOUTS } from './topology/layouts.js';
 import { quantile } from './walk/statistics.js';
@@ -56,7 +56,10 @@ function nodeOf(matrix: LinkMatrix, used: number): NodeView {
   }));
   const facts = { name: 'n', devices, unreadable: new Map(), slots: new Map([[VENDOR, 160]]) };
   const links = new Map([[VENDOR, matrix]]);
-  const view = viewOf({ ...facts, cordoned: new Set(), ...UNTOLD, links }, [], { revision: 1, ordinal: 0 });
+  const view = viewOf({ ...facts, cordoned: new Set(), ...UNTOLD, links }, NOTHING_HELD, {
+    revision: 1,
+    ordinal: 0,
+  });
   const vendor = view.vendors.get(VENDOR);
   if (vendor === undefined) throw new Error('bug: the node has no devices');
   const held = vendor.devices.map((state, at) => (used & (1 << at) ? withSlice(state) : state));

@@ -6,7 +6,7 @@ import { canPlace } from '../core/place.js';
 import { DEFAULT_RULES } from '../core/policies.js';
 import { preparePod } from '../core/prepared.js';
 import type { ContainerRequest, PodRequest } from '../core/request.js';
-import { viewOf } from '../core/view.js';
+import { NOTHING_HELD, viewOf } from '../core/view.js';
 
 /**
  * Devices per present node, made as it is walked: mostly the first node could hold the pod, and there may be 5 000.
@@ -35,7 +35,7 @@ function emptyNode(devices: readonly Device[]): NodeView {
   const slots = new Map<string, number>();
   for (const { vendor, splits } of devices) slots.set(vendor, (slots.get(vendor) ?? 0) + splits);
   const facts = { name: '', devices, unreadable: new Map<string, string>(), slots, ...UNTOLD };
-  return viewOf({ ...facts, cordoned: new Set() }, [], { revision: 0, ordinal: 0 });
+  return viewOf({ ...facts, cordoned: new Set() }, NOTHING_HELD, { revision: 0, ordinal: 0 });
 }
 
 function wishOf({ slices }: ContainerRequest): string {

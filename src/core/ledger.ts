@@ -19,11 +19,12 @@ import {
   type Sighting,
 } from './holding.js';
 import type { NodeFacts, NodeView } from './node.js';
+import { NodeSum, type WeighedHolding } from './node-sum.js';
 import { Ordinals } from './ordinals.js';
 import type { Placement } from './placement.js';
 import { isSame } from './same.js';
 import type { Snapshot } from './snapshot.js';
-import { viewAfter, viewOf, type WeighedHolding, weighsSame } from './view.js';
+import { viewAfter, viewOf, weighsSame } from './view.js';
 
 /** A placement about to be written. */
 export interface Assumption extends HolderFacts {
@@ -39,6 +40,7 @@ interface NodeRecord {
   view: NodeView | null;
   /** By pod UID, in order of arrival, with what each holds of the devices in `facts`. */
   readonly held: Map<string, WeighedHolding>;
+  readonly sum: NodeSum;
 }
 
 export interface LedgerCounts {
@@ -100,9 +102,11 @@ export class Ledger implements Snapshot {
     if (isSame(record.facts, facts)) return;
     const isOtherDevices = !isSame(record.facts?.devices, facts.devices);
     record.facts = facts;
-    if (isOtherDevices)
+    if (isOtherDevices) {
       for (const [uid, { holding }] of record.held)
         record.held.set(uid, { holding, holds: weigh(holding, facts) });
+      record.sum.recount();
+    }
     this.rebuild(record);
   }
 
@@ -196,6 +200,8 @@ export class Ledger implements Snapshot {
     const known = record.held.get(holding.uid);
     const entry = { holding, holds: weigh(holding, record.facts) };
     record.held.set(holding.uid, entry);
+    if (known !== undefined) record.sum.remove(known);
+    record.sum.add(entry);
     this.nodeOf.set(holding.uid, holding.node);
     if (holding.state === 'assumed') this.assumed.add(holding.uid);
     else this.assumed.delete(holding.uid);
@@ -207,19 +213,21 @@ export class Ledger implements Snapshot {
     const name = this.nodeOf.get(uid);
     const record = name === undefined ? undefined : this.nodes.get(name);
     if (name === undefined || record === undefined) return;
-    const holds = record.held.get(uid)?.holds ?? NO_HOLDS;
+    const known = record.held.get(uid);
     this.opened += 1;
     this.nodeOf.delete(uid);
     this.assumed.delete(uid);
     record.held.delete(uid);
-    this.touch(record, new Set(holds.keys()));
+    if (known !== undefined) record.sum.remove(known);
+    this.touch(record, new Set(known?.holds.keys()));
     this.dropIfEmpty(name, record);
   }
 
   private recordOf(name: string): NodeRecord {
     let record = this.nodes.get(name);
     if (record === undefined) {
-      record = { ordinal: this.ordinals.take(), facts: null, view: null, held: new Map() };
+      const held = new Map<string, WeighedHolding>();
+      record = { ordinal: this.ordinals.take(), facts: null, view: null, held, sum: new NodeSum(held) };
       this.nodes.set(name, record);
     }
     return record;
@@ -234,19 +242,19 @@ export class Ledger implements Snapshot {
   /** What the node says of itself has changed. */
   private rebuild(record: NodeRecord): void {
     this.opened += 1;
-    const { ordinal, facts, held } = record;
+    const { ordinal, facts, sum } = record;
     const revision = ++this.changes;
     const stamp = { revision, ordinal, beside: this.bystanders.on(facts?.name ?? '') };
-    record.view = facts === null ? null : viewOf(facts, held.values(), stamp);
+    record.view = facts === null ? null : viewOf(facts, sum, stamp);
   }
 
   /** A pod came or went that holds these devices. */
   private touch(record: NodeRecord, touched: ReadonlySet<string>): void {
     const revision = ++this.changes;
-    const { facts, view, held } = record;
+    const { facts, view, sum } = record;
     if (view === null || facts === null) return;
     const beside = this.bystanders.on(facts.name);
-    record.view = viewAfter(view, { held: held.values(), touched, revision, facts, beside });
+    record.view = viewAfter(view, { sum, touched, revision, facts, beside });
   }
 }
 

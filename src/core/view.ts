@@ -3,18 +3,11 @@
 //
 //   facts changed ─▶ viewOf: all of it anew        a pod came or went ─▶ viewAfter: its devices, all else shared
 import { type CpuBeside, NONE_BESIDE } from './bystanders.js';
-import type { Device, Hold } from './device.js';
-import { addHold, type Holds, NO_HOLD } from './hold.js';
-import type { Holding } from './holding.js';
+import type { Device } from './device.js';
 import type { DeviceState, NodeFacts, NodeView, Totals, VendorView } from './node.js';
+import { NodeSum, type WeighedHolding } from './node-sum.js';
 import { isSame } from './same.js';
 import { type LinkMatrix, numaLinks } from './topology.js';
-
-/** A holding with what it holds of this node's devices, worked out. */
-export interface WeighedHolding {
-  readonly holding: Holding;
-  readonly holds: Holds;
-}
 
 /** The view would be the same with the one for the other: as when the watch confirms what was assumed. */
 export function weighsSame(a: WeighedHolding, b: WeighedHolding): boolean {
@@ -35,22 +28,20 @@ export interface Stamp extends Pick<NodeView, 'revision' | 'ordinal'> {
 
 export function viewOf(
   facts: NodeFacts,
-  held: Iterable<WeighedHolding>,
+  sum: NodeSum,
   { revision, ordinal, beside = NONE_BESIDE }: Stamp,
 ): NodeView {
-  const ids = facts.devices.map(({ id }) => id);
-  const sum = sumOf(held, ids);
   const vendors = new Map<string, VendorView>();
   for (const vendor of vendorsOfNode(facts)) {
     const devices = facts.devices
       .filter((device) => device.vendor === vendor)
-      .map((device) => stateOf(device, facts, sum.holds));
+      .map((device) => stateOf(device, facts, sum));
     devices.sort((a, b) => a.device.index - b.device.index);
     vendors.set(vendor, {
       devices,
       totals: totalsOf(devices),
       slots: facts.slots.get(vendor) ?? 0,
-      slotsUsed: sum.slots.get(vendor) ?? 0,
+      slotsUsed: sum.slots(vendor),
       unreadable: facts.unreadable.get(vendor) ?? null,
       ...linksOf(facts.links.get(vendor), devices),
     });
@@ -62,47 +53,49 @@ export function viewOf(
     facts,
     vendors,
     heldBy: sum.heldBy,
-    initOnly: sum.initOnly,
+    initOnly: sum.initOnlyPod,
     labels: facts.labels,
     cpu: cpuOf(facts, sum, beside),
   };
 }
 
-/** What one event changed: the pods there now, and the devices of the pod that came or went. */
+/** A node nobody holds anything of. */
+export const NOTHING_HELD = new NodeSum(new Map());
+
+/** What one event changed: what is held now, and the devices of the pod that came or went. */
 export interface Turn {
-  readonly held: Iterable<WeighedHolding>;
+  readonly sum: NodeSum;
   readonly touched: ReadonlySet<string>;
   readonly revision: number;
   readonly facts: NodeFacts;
   readonly beside: CpuBeside;
 }
 
-/** `before` with the touched devices summed anew; their sums are taken whole, so that nothing can drift. */
-export function viewAfter(before: NodeView, { held, touched, revision, facts, beside }: Turn): NodeView {
-  const sum = sumOf(held, touched);
+/** `before` with the touched devices as they are now. */
+export function viewAfter(before: NodeView, { sum, touched, revision, facts, beside }: Turn): NodeView {
   const vendors = new Map<string, VendorView>();
   for (const [vendor, view] of before.vendors) {
-    const slotsUsed = sum.slots.get(vendor) ?? 0;
-    const devices = statesAfter(view.devices, sum.holds);
+    const slotsUsed = sum.slots(vendor);
+    const devices = statesAfter(view.devices, touched, sum);
     const totals = devices === view.devices ? view.totals : totalsOf(devices);
     vendors.set(vendor, { ...view, devices, totals, slotsUsed });
   }
   const cpu = cpuOf(facts, sum, beside);
-  return { ...before, revision, vendors, heldBy: sum.heldBy, initOnly: sum.initOnly, cpu };
+  return { ...before, revision, vendors, heldBy: sum.heldBy, initOnly: sum.initOnlyPod, cpu };
 }
 
 /** The same array where no device was touched. */
 function statesAfter(
   states: readonly DeviceState[],
-  holds: ReadonlyMap<string, Hold>,
+  touched: ReadonlySet<string>,
+  sum: NodeSum,
 ): readonly DeviceState[] {
   let changed: DeviceState[] | null = null;
   for (let at = 0; at < states.length; at++) {
     const state = states[at] as DeviceState;
-    const hold = holds.get(state.device.id);
-    if (hold === undefined) continue;
+    if (!touched.has(state.device.id)) continue;
     changed ??= [...states];
-    changed[at] = { ...state, hold };
+    changed[at] = { ...state, hold: sum.hold(state.device.id) };
   }
   return changed ?? states;
 }
@@ -116,32 +109,7 @@ function linksOf(
   return { links, pairs: links ?? numaLinks(states.map(({ device }) => device)) };
 }
 
-interface Sum {
-  /** Of each device asked about, also where nothing is held. */
-  readonly holds: Map<string, Hold>;
-  readonly slots: Map<string, number>;
-  cpuMilli: number;
-  heldBy: string | null;
-  initOnly: string | null;
-}
-
-function sumOf(held: Iterable<WeighedHolding>, devices: Iterable<string>): Sum {
-  const sum: Sum = { holds: new Map(), slots: new Map(), cpuMilli: 0, heldBy: null, initOnly: null };
-  for (const id of devices) sum.holds.set(id, NO_HOLD);
-  for (const { holding, holds } of held) {
-    for (const [id, hold] of holds) {
-      const before = sum.holds.get(id);
-      if (before !== undefined) sum.holds.set(id, addHold(before, hold));
-    }
-    for (const [vendor, count] of holding.slots) sum.slots.set(vendor, (sum.slots.get(vendor) ?? 0) + count);
-    sum.cpuMilli += holding.cpuMilli;
-    if (holding.claim.kind === 'unreadable') sum.heldBy = holding.pod;
-    if (holding.isInitOnly && holding.claim.kind === 'placed') sum.initOnly = holding.pod;
-  }
-  return sum;
-}
-
-function cpuOf({ cpuMilli }: NodeFacts, sum: Sum, { own, others }: CpuBeside): NodeView['cpu'] {
+function cpuOf({ cpuMilli }: NodeFacts, sum: NodeSum, { own, others }: CpuBeside): NodeView['cpu'] {
   return { allocatable: cpuMilli - own, held: sum.cpuMilli + others };
 }
 
@@ -149,9 +117,9 @@ function vendorsOfNode(facts: NodeFacts): ReadonlySet<string> {
   return new Set([...facts.devices.map((device) => device.vendor), ...facts.unreadable.keys()]);
 }
 
-function stateOf(device: Device, { cordoned }: NodeFacts, holds: ReadonlyMap<string, Hold>): DeviceState {
+function stateOf(device: Device, { cordoned }: NodeFacts, sum: NodeSum): DeviceState {
   const isCordoned = cordoned === 'all' || cordoned.has(device.id);
-  return { device, hold: holds.get(device.id) ?? NO_HOLD, isCordoned };
+  return { device, hold: sum.hold(device.id), isCordoned };
 }
 
 function totalsOf(devices: readonly DeviceState[]): Totals {

@@ -16,7 +16,7 @@ import type {
 } from '../../src/core/request.js';
 import { ANY_DEVICE } from '../../src/core/request.js';
 import { mib, milliCores, WHOLE_DEVICE } from '../../src/core/units.js';
-import { viewOf } from '../../src/core/view.js';
+import { NOTHING_HELD, viewOf } from '../../src/core/view.js';
 
 type Loose<T> = { readonly [K in keyof T]?: T[K] extends number ? number : T[K] };
 
@@ -95,7 +95,7 @@ export function aNode(
   facts: Parameters<typeof someFacts>[0] = {},
   holds: Record<string, Loose<Hold>> = {},
 ): NodeView {
-  const view = viewOf(someFacts(facts), [], { revision: 1, ordinal: 0 });
+  const view = viewOf(someFacts(facts), NOTHING_HELD, { revision: 1, ordinal: 0 });
   const vendors = new Map(
     [...view.vendors].map(([vendor, { devices, totals, ...rest }]) => {
       const held = devices.map((state) => ({ ...state, hold: aHold(holds[state.device.id] ?? {}) }));

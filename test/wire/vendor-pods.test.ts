@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { admit } from '../../src/admission/admit.js';
 import { place } from '../../src/core/place.js';
 import { DEFAULT_RULES } from '../../src/core/policies.js';
-import { viewOf } from '../../src/core/view.js';
+import { NOTHING_HELD, viewOf } from '../../src/core/view.js';
 import { VENDORS } from '../../src/vendors/index.js';
 import type { PodObject } from '../../src/wire/admission.js';
 import { readNodeFacts } from '../../src/wire/node-view.js';
@@ -40,7 +40,7 @@ describe.each(VENDORS.map(({ name }) => name))('a pod of %s', (name) => {
     if (!request.ok) throw new Error(request.error.want);
     const placed = place(
       request.value,
-      viewOf(readNodeFacts(node, VENDORS), [], { revision: 1, ordinal: 0 }),
+      viewOf(readNodeFacts(node, VENDORS), NOTHING_HELD, { revision: 1, ordinal: 0 }),
       DEFAULT_RULES,
     );
     expect(placed.ok && encodePlacement(placed.value)).toBe(placement);

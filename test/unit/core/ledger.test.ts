@@ -45,6 +45,18 @@ describe('a ledger', () => {
     expect(ledger.holding('u1')?.state).toBe('held');
   });
 
+  it('holds exactly what is left after a pod whose letter names more than numbers can count', () => {
+    const vast = aPlacement({ main: [['GPU-0', Number.MAX_SAFE_INTEGER, 100]] });
+    ledger.confirm(aSighting({ uid: 'vast', claim: { kind: 'placed', placement: vast } }));
+    ledger.confirm(aSighting({ uid: 'vast too', claim: { kind: 'placed', placement: vast } }));
+    ledger.confirm(aSighting({ uid: 'u1', claim: { kind: 'placed', placement } }));
+    ledger.release('vast');
+    ledger.release('vast too');
+    expect(held('GPU-0')).toEqual(FIRST);
+    ledger.release('u1');
+    expect(held('GPU-0')).toEqual(NOTHING);
+  });
+
   it('does not forget what the watch has confirmed', () => {
     ledger.assume(anAssumption(request, placement));
     ledger.confirm(aSighting());
