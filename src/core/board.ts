@@ -6,6 +6,7 @@
 //  question b    ·      0.50      ·
 //
 // Between two questions of a kind a few nodes change of thousands, and only these are looked at.
+import { epoch, nodeState, nodeStateWithCpu, turnEpoch } from './alike.js';
 import type { NodeView } from './node.js';
 import type { PreparedPod } from './prepared.js';
 import type { Snapshot } from './snapshot.js';
@@ -24,8 +25,17 @@ export class Column {
   /** Revision of the snapshot as of which every node's row was worked out ahead (see foresight); −1: never. */
   trueAt = -1;
   /** Of the view a row's number was worked out of; −1: never. */
-  private revisions = new Float64Array(FIRST_ROWS).fill(-1);
-  private numbers = new Float64Array(FIRST_ROWS);
+  private revisions: Float64Array;
+  private numbers: Float64Array;
+
+  constructor(rows = FIRST_ROWS) {
+    this.revisions = new Float64Array(rows).fill(-1);
+    this.numbers = new Float64Array(rows);
+  }
+
+  get rows(): number {
+    return this.numbers.length;
+  }
 
   /** What stands for this node, or what `answer` says of it now. */
   of(node: NodeView, answer: (node: NodeView) => number): number {
@@ -51,10 +61,34 @@ export class Column {
 export class Board {
   /** In order of use: the one not asked for longest comes first. */
   private readonly columns = new Map<string, Column>();
+  private epoch = epoch();
+  /** Numbers of nodes' states, without and with their CPU. */
+  private plain = new Column();
+  private withCpu = new Column();
+  private readonly plainOf = nodeState;
+  private readonly withCpuOf = (node: NodeView): number => nodeStateWithCpu(node, this.plainState(node));
+
+  /** Numbers of nodes' states stay until it is called again. */
+  turn(): void {
+    turnEpoch();
+    if (this.epoch === epoch()) return;
+    this.epoch = epoch();
+    this.plain = new Column(this.plain.rows);
+    this.withCpu = new Column(this.withCpu.rows);
+  }
+
+  /** Nodes of one number give the same answers (see alike); CPU matters to some questions only. */
+  stateOf(node: NodeView, isByCpu: boolean): number {
+    return isByCpu ? this.withCpu.of(node, this.withCpuOf) : this.plainState(node);
+  }
+
+  private plainState(node: NodeView): number {
+    return this.plain.of(node, this.plainOf);
+  }
 
   /** Of all that matters to the answer besides the node. */
   column(question: string): Column {
-    const column = this.columns.get(question) ?? new Column();
+    const column = this.columns.get(question) ?? new Column(this.plain.rows);
     this.put(question, column);
     column.asked++;
     return column;

@@ -4,7 +4,7 @@
 import { Misfits } from './misfits.js';
 import { kindOf } from './node-kind.js';
 import type { NodeView } from './node.js';
-import type { PreparedPod } from './prepared.js';
+import { namesIds, type PreparedPod } from './prepared.js';
 import type { NodeRefusal } from './refusal.js';
 import { isClosed, refuseNode } from './refuse.js';
 
@@ -20,8 +20,7 @@ export class Grounds {
   private readonly namesIds: boolean;
 
   constructor(private readonly pod: PreparedPod) {
-    const { allowIds, denyIds } = pod.request.choice;
-    this.namesIds = allowIds.length + denyIds.length > 0;
+    this.namesIds = namesIds(pod.request);
   }
 
   /** At a node that canPlace has refused. */

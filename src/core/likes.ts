@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // How much a pod's policy likes each node with the pod on it, remembered on the board.
-import { boardOf, type Column } from './board.js';
+import { type Board, boardOf, type Column } from './board.js';
 import type { NodeView } from './node.js';
 import { canPlace } from './place.js';
-import type { PreparedPod } from './prepared.js';
+import { namesIds, type PreparedPod } from './prepared.js';
 import { likeNode } from './score.js';
 import type { Snapshot } from './snapshot.js';
 
@@ -19,13 +19,29 @@ export class Likes {
   private readonly work: (node: NodeView) => number;
 
   constructor(pod: PreparedPod, snapshot: Snapshot) {
-    this.column = boardOf(snapshot).column(pod.key);
+    const board = boardOf(snapshot);
+    board.turn();
+    this.column = board.column(pod.key);
     this.column.pod = pod;
-    this.work = (node) => likeOf(pod, node);
+    this.work = namesIds(pod.request) ? (node) => likeOf(pod, node) : sharedBy(pod, board);
   }
 
   /** More is better; UNFIT where it cannot hold the pod. */
   of(node: NodeView): number {
     return this.column.of(node, this.work);
   }
+}
+
+/** likeOf, worked out once of all nodes in one state. */
+function sharedBy(pod: PreparedPod, board: Board): (node: NodeView) => number {
+  const known = new Map<number, number>();
+  const isByCpu = pod.learned !== null;
+  return (node) => {
+    const state = board.stateOf(node, isByCpu);
+    const before = known.get(state);
+    if (before !== undefined) return before;
+    const like = likeOf(pod, node);
+    known.set(state, like);
+    return like;
+  };
 }

@@ -63,6 +63,10 @@ export function preparePod(request: PodRequest, rules: PlacingRules): PreparedPo
   };
 }
 
+/** Then devices of one state are not alike: their names tell them apart. */
+export const namesIds = ({ choice }: PodRequest): boolean =>
+  choice.allowIds.length + choice.denyIds.length > 0;
+
 /** Whether serving the largest first and tightly is anything else than serving as written. */
 function hasOtherWay(request: PodRequest, chain: Chain): boolean {
   if (!hasChoiceOfOrder(request)) return false;

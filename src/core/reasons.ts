@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Why thousands of nodes cannot hold a pod: nodes that refuse on equal grounds read alike and are cured alike, so
 // each reason is worked out in full once (core/place, core/refusals, core/cure) and shared by all of them.
+import { type Board, boardOf } from './board.js';
 import { curableOn } from './cure.js';
 import { Grounds } from './grounds.js';
 import type { NodeView } from './node.js';
 import { placeOn } from './place.js';
-import type { PreparedPod } from './prepared.js';
+import { namesIds, type PreparedPod } from './prepared.js';
 import type { Curable, NodeRefusal } from './refusal.js';
 import { curableOf, textOf } from './refusals.js';
+import type { Snapshot } from './snapshot.js';
 
 /** A refusal without its devices. */
 export interface Reason {
@@ -30,13 +32,30 @@ export class Reasons {
   /** By the kind of node where that matters to the cure, then by grounds. */
   private readonly known = new Map<string, Map<string, Reason>>();
 
-  constructor(private readonly pod: PreparedPod) {
+  /** By the number of the node's state. */
+  private readonly ofState: (Reason | undefined)[] = [];
+  private readonly board: Board;
+  private readonly namesIds: boolean;
+
+  constructor(
+    private readonly pod: PreparedPod,
+    snapshot: Snapshot,
+  ) {
     this.grounds = new Grounds(pod);
+    this.board = boardOf(snapshot);
+    this.board.turn();
+    this.namesIds = namesIds(pod.request);
   }
 
   /** Of a node that canPlace has refused; undefined: one nobody has told us of. */
   of(node: NodeView | undefined): Reason {
     if (node === undefined) return UNKNOWN;
+    if (this.namesIds) return this.byGrounds(node);
+    const state = this.board.stateOf(node, this.pod.learned !== null);
+    return (this.ofState[state] ??= this.byGrounds(node));
+  }
+
+  private byGrounds(node: NodeView): Reason {
     this.grounds.lookAt(node);
     const { text, scope } = this.grounds;
     let ofScope = this.known.get(scope);

@@ -48,7 +48,7 @@ export function filter(
     if (node !== undefined) best.offer(names[at] as string, likes.of(node));
   }
   if (best.size > 0) return offer(best.names());
-  const reasons = new Reasons(pod);
+  const reasons = new Reasons(pod, scene.snapshot);
   return refuseAll(names, (at) => reasons.of(nodes[at]));
 }
 

@@ -97,7 +97,7 @@ it('is for each of many nodes the reason in full', () => {
       const ledger = new Ledger();
       for (const [at, each] of nodes.entries()) fill(ledger, `n${at}`, each);
       const pod = preparePod(asked, DEFAULT_RULES);
-      const reasons = new Reasons(pod);
+      const reasons = new Reasons(pod, ledger);
       for (const view of ledger.allNodes()) {
         const want = inFull(pod, view);
         if (want === null) continue;
@@ -113,7 +113,8 @@ it('is for each of many nodes the reason in full', () => {
 it('is one object for nodes that refuse alike', () => {
   const ledger = new Ledger();
   for (const name of ['a', 'b']) ledger.setNode(someFacts({ name }));
-  const reasons = new Reasons(preparePod(aRequest(aWish({ memory: 50_000 })), DEFAULT_RULES));
+  const pod = preparePod(aRequest(aWish({ memory: 50_000 })), DEFAULT_RULES);
+  const reasons = new Reasons(pod, ledger);
   expect(reasons.of(ledger.node('a'))).toBe(reasons.of(ledger.node('b')));
   expect(reasons.of(undefined).kind).toBe('UnknownNode');
 });
