@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "cuda.h"
+#include "cuda-holdings.h"
 
 #define GRAIN 512ull
 #define VMM_GRAIN 0x200000ull
@@ -57,6 +57,7 @@ static void drop_one(const struct ptrmap_entry *entry, void *context) {
 
 void cuda_memory_drop(struct CUctx_st *context) {
   ptrmap_sweep(&fake_cuda.map, (uint64_t)(uintptr_t)context, PTRMAP_POINTER, drop_one, NULL);
+  cuda_holdings_drop(context);
 }
 
 #define WITH_CURRENT(context)                             \

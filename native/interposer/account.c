@@ -358,6 +358,12 @@ void account_drop(const struct ptrmap_entry *entry) {
   ledger_refund(&ledger, (struct ledger_charge){entry->device, entry->memory_class, entry->bytes});
 }
 
+CUresult account_give_back(const struct ptrmap_entry *entry, CUresult result) {
+  if (result == CUDA_SUCCESS) account_drop(entry);
+  else account_keep(entry);
+  return result;
+}
+
 struct ptrmap *account_map(void) { return is_ready() ? &map : NULL; }
 
 static void drop_entry(const struct ptrmap_entry *entry, void *context) {
@@ -365,10 +371,22 @@ static void drop_entry(const struct ptrmap_entry *entry, void *context) {
   account_drop(entry);
 }
 
+/* What a context owns. */
+static const uint8_t OWNED_KINDS[] = {PTRMAP_POINTER, PTRMAP_ARRAY};
+
+static void sweep_owned(uint64_t owner) {
+  if (!is_open(__atomic_load_n(&open_state, __ATOMIC_ACQUIRE))) return;
+  for (uint32_t i = 0; i < sizeof(OWNED_KINDS); i++) ptrmap_sweep(&map, owner, OWNED_KINDS[i], drop_entry, NULL);
+}
+
+static void reown(uint64_t owner, uint64_t next) {
+  if (!is_open(__atomic_load_n(&open_state, __ATOMIC_ACQUIRE))) return;
+  for (uint32_t i = 0; i < sizeof(OWNED_KINDS); i++) ptrmap_reown(&map, owner, next, OWNED_KINDS[i]);
+}
+
 void account_drop_context(CUcontext context) {
   __atomic_store_n(kept_place(context), 0, __ATOMIC_RELAXED);
-  if (context == NULL || !is_open(__atomic_load_n(&open_state, __ATOMIC_ACQUIRE))) return;
-  ptrmap_sweep(&map, (uint64_t)(uintptr_t)context, PTRMAP_POINTER, drop_entry, NULL);
+  if (context != NULL) sweep_owned((uint64_t)(uintptr_t)context);
 }
 
 /* No address has the top bit. */
@@ -378,17 +396,10 @@ static uint64_t left_contexts;
 uint64_t account_leave_context(CUcontext context) {
   uint64_t left = LEFT_CONTEXT | __atomic_add_fetch(&left_contexts, 1, __ATOMIC_RELAXED);
   __atomic_store_n(kept_place(context), 0, __ATOMIC_RELAXED);
-  if (context != NULL && is_open(__atomic_load_n(&open_state, __ATOMIC_ACQUIRE)))
-    ptrmap_reown(&map, (uint64_t)(uintptr_t)context, left, PTRMAP_POINTER);
+  if (context != NULL) reown((uint64_t)(uintptr_t)context, left);
   return left;
 }
 
-void account_drop_left(uint64_t left) {
-  if (is_open(__atomic_load_n(&open_state, __ATOMIC_ACQUIRE)))
-    ptrmap_sweep(&map, left, PTRMAP_POINTER, drop_entry, NULL);
-}
+void account_drop_left(uint64_t left) { sweep_owned(left); }
 
-void account_come_back(uint64_t left, CUcontext context) {
-  if (is_open(__atomic_load_n(&open_state, __ATOMIC_ACQUIRE)))
-    ptrmap_reown(&map, left, (uint64_t)(uintptr_t)context, PTRMAP_POINTER);
-}
+void account_come_back(uint64_t left, CUcontext context) { reown(left, (uint64_t)(uintptr_t)context); }

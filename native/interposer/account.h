@@ -41,6 +41,8 @@ CUresult account_settle(const struct account_charge *charge, CUresult result, ui
 bool account_take(uint64_t key, uint8_t kind, struct ptrmap_entry *entry);
 void account_keep(const struct ptrmap_entry *entry);
 void account_drop(const struct ptrmap_entry *entry);
+/* Drops it where the driver has freed it, keeps it where it has not. Returns `result`. */
+CUresult account_give_back(const struct ptrmap_entry *entry, CUresult result);
 /* Whatever else is to be remembered: pools, mappings, references. */
 struct ptrmap *account_map(void);
 /* The context is gone and its memory with it. */

@@ -4,6 +4,7 @@
 #define KERF_HOOKS_H
 
 #include "cuda-abi.h"
+#include "cuda-memory-abi.h"
 #include "driver.h"
 
 #define HOOK_EXPORT __attribute__((visibility("default")))
@@ -17,6 +18,8 @@ enum hook_number {
 
 /* Functions we call without hooking them. */
 #define CALLS(X)                                                                                          \
+  X(cuArrayGetMemoryRequirements, (struct cuda_array_needs *, CUarray, CUdevice))                         \
+  X(cuMipmappedArrayGetMemoryRequirements, (struct cuda_array_needs *, CUmipmappedArray, CUdevice))       \
   X(cuCtxGetCurrent, (CUcontext *))                                                                       \
   X(cuCtxGetDevice, (CUdevice *))                                                                         \
   X(cuCtxPushCurrent_v2, (CUcontext))                                                                     \

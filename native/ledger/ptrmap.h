@@ -17,6 +17,7 @@ enum ptrmap_kind {
   PTRMAP_MAPPING = 3,
   PTRMAP_POOL = 4,
   PTRMAP_CONTEXT = 5,
+  PTRMAP_ARRAY = 6, /* mipmapped ones too */
 };
 
 struct ptrmap_entry {

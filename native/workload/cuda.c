@@ -33,6 +33,12 @@ bool cuda_load(void) {
   resolve(library, &cuda.free_async, "cuMemFreeAsync");
   resolve(library, &cuda.vmm_create, "cuMemCreate");
   resolve(library, &cuda.vmm_release, "cuMemRelease");
+  resolve(library, &cuda.alloc_pitch, "cuMemAllocPitch_v2");
+  resolve(library, &cuda.array_create, "cuArrayCreate_v2");
+  resolve(library, &cuda.volume_create, "cuArray3DCreate_v2");
+  resolve(library, &cuda.array_destroy, "cuArrayDestroy");
+  resolve(library, &cuda.mipmap_create, "cuMipmappedArrayCreate");
+  resolve(library, &cuda.mipmap_destroy, "cuMipmappedArrayDestroy");
   resolve(library, &cuda.error_name, "cuGetErrorName");
   return cuda.init != NULL;
 }
@@ -75,33 +81,4 @@ void cuda_uuid_text(CUdevice device, char text[48]) {
     bool has_dash = i == 4 || i == 6 || i == 8 || i == 10;
     at += sprintf(text + at, "%s%02x", has_dash ? "-" : "", uuid.bytes[i]);
   }
-}
-
-/* ---- ways of asking for memory ---- */
-
-static CUresult take_malloc(uint64_t *key, uint64_t bytes) { return cuda.alloc(key, bytes); }
-static CUresult give_malloc(uint64_t key) { return cuda.release(key); }
-static CUresult take_managed(uint64_t *key, uint64_t bytes) { return cuda.alloc_managed(key, bytes, 1); }
-static CUresult take_async(uint64_t *key, uint64_t bytes) { return cuda.alloc_async(key, bytes, NULL); }
-static CUresult give_async(uint64_t key) { return cuda.free_async(key, NULL); }
-
-static CUresult take_vmm(uint64_t *key, uint64_t bytes) {
-  struct cuda_allocation_prop prop = {.type = CU_MEM_ALLOCATION_TYPE_PINNED,
-                                      .location = {CU_MEM_LOCATION_TYPE_DEVICE, 0}};
-  return cuda.vmm_create(key, (bytes + 2 * MIB - 1) / (2 * MIB) * (2 * MIB), &prop, 0);
-}
-
-static CUresult give_vmm(uint64_t key) { return cuda.vmm_release(key); }
-
-static const struct memory_api APIS[] = {
-    {"malloc", take_malloc, give_malloc},
-    {"managed", take_managed, give_malloc},
-    {"async", take_async, give_async},
-    {"vmm", take_vmm, give_vmm},
-};
-
-const struct memory_api *memory_api(const char *name) {
-  for (size_t i = 0; i < sizeof(APIS) / sizeof(APIS[0]); i++)
-    if (strcmp(APIS[i].name, name) == 0) return &APIS[i];
-  return NULL;
 }

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "cuda-abi.h"
+#include "cuda-memory-abi.h"
 #include "nvml-abi.h"
 
 #define MIB (1024ull * 1024ull)
@@ -28,6 +28,12 @@ struct cuda_functions {
   CUresult (*vmm_create)(CUmemGenericAllocationHandle *, size_t, const struct cuda_allocation_prop *,
                          unsigned long long);
   CUresult (*vmm_release)(CUmemGenericAllocationHandle);
+  CUresult (*alloc_pitch)(CUdeviceptr *, size_t *, size_t, size_t, unsigned int);
+  CUresult (*array_create)(CUarray *, const struct cuda_array_desc *);
+  CUresult (*volume_create)(CUarray *, const struct cuda_array3d_desc *);
+  CUresult (*array_destroy)(CUarray);
+  CUresult (*mipmap_create)(CUmipmappedArray *, const struct cuda_array3d_desc *, unsigned int);
+  CUresult (*mipmap_destroy)(CUmipmappedArray);
   CUresult (*error_name)(CUresult, const char **);
 };
 
@@ -45,6 +51,8 @@ struct memory_api {
   const char *name;
   CUresult (*take)(uint64_t *key, uint64_t bytes);
   CUresult (*give)(uint64_t key);
+  /* Of multiples of this it takes neither less nor more than asked. */
+  uint64_t grain_bytes;
 };
 
 /* False where the library is not to be had. */
@@ -55,5 +63,7 @@ CUresult cuda_start(int device);
 const char *cuda_error(CUresult code);
 void cuda_uuid_text(CUdevice device, char text[48]);
 const struct memory_api *memory_api(const char *name);
+/* Each of them comes round. */
+const struct memory_api *memory_api_at(size_t index);
 
 #endif

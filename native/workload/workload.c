@@ -2,10 +2,12 @@
 // A program that uses a GPU as programs do, and says in JSON lines what it got.
 //
 //   kerf-workload info
-//   kerf-workload alloc MIB [--api malloc|managed|async|vmm] [--device N] [--hold SECONDS]
+//   kerf-workload alloc MIB [--api API] [--device N] [--hold SECONDS]
 //   kerf-workload fill [--step MIB] [--api …] [--device N]      to the limit, then shows that life goes on
 //   kerf-workload hammer [--procs 4] [--seconds 3] [--most MIB] [--api …]
 //   kerf-workload loop [--most MIB] [--seconds 0 (for ever)]
+//
+// API is a row of apis.c; hammer also takes `all`: each at random.
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>
@@ -164,13 +166,16 @@ static void tally_add(struct tally *tally, uint64_t bytes) {
 struct holding {
   uint64_t key;
   uint64_t bytes;
+  const struct memory_api *api;
 };
 
 static void take_one(const struct options *options, struct tally *tally, struct holding *holding, uint64_t most_mib) {
+  const struct memory_api *api = options->api != NULL ? options->api : memory_api_at((size_t)rand());
   uint64_t bytes = (1 + (uint64_t)rand() % most_mib) * MIB;
-  if (strcmp(options->api->name, "vmm") == 0) bytes = (bytes + 2 * MIB - 1) / (2 * MIB) * (2 * MIB);
-  CUresult code = options->api->take(&holding->key, bytes);
+  bytes = (bytes + api->grain_bytes - 1) / api->grain_bytes * api->grain_bytes;
+  CUresult code = api->take(&holding->key, bytes);
   if (code == CUDA_SUCCESS) {
+    holding->api = api;
     holding->bytes = bytes;
     tally_add(tally, bytes);
   } else {
@@ -178,14 +183,14 @@ static void take_one(const struct options *options, struct tally *tally, struct 
   }
 }
 
-static void give_one(const struct options *options, struct tally *tally, struct holding *holding) {
+static void give_one(struct tally *tally, struct holding *holding) {
   __atomic_sub_fetch(&tally->used_bytes, holding->bytes, __ATOMIC_SEQ_CST);
-  if (options->api->give(holding->key) != CUDA_SUCCESS) __atomic_add_fetch(&tally->wrong_codes, 1, __ATOMIC_SEQ_CST);
+  if (holding->api->give(holding->key) != CUDA_SUCCESS) __atomic_add_fetch(&tally->wrong_codes, 1, __ATOMIC_SEQ_CST);
   holding->bytes = 0;
 }
 
 static int hammer(const struct options *options, struct tally *tally, int seed) {
-  struct holding live[LIVE_MOST] = {{0, 0}};
+  struct holding live[LIVE_MOST] = {{0, 0, NULL}};
   size_t total = 0, free_bytes = 0;
   srand((unsigned int)seed * 7919u + 1u);
   if (cuda_start(options->device) != CUDA_SUCCESS || cuda.memory_info(&free_bytes, &total) != CUDA_SUCCESS) return 1;
@@ -194,11 +199,11 @@ static int hammer(const struct options *options, struct tally *tally, int seed) 
   for (double end = now() + options->seconds; now() < end;) {
     struct holding *holding = &live[rand() % LIVE_MOST];
     if (holding->bytes == 0) take_one(options, tally, holding, most_mib);
-    else give_one(options, tally, holding);
+    else give_one(tally, holding);
     __atomic_add_fetch(&tally->operations, 1, __ATOMIC_RELAXED);
   }
   for (int i = 0; i < LIVE_MOST; i++)
-    if (live[i].bytes > 0) give_one(options, tally, &live[i]);
+    if (live[i].bytes > 0) give_one(tally, &live[i]);
   return 0;
 }
 
@@ -216,7 +221,7 @@ static int run_hammer(const struct options *options) {
   }
   printf("{\"verb\":\"hammer\",\"api\":\"%s\",\"procs\":%d,\"failed_procs\":%d,\"operations\":%llu,\"refusals\":%llu,"
          "\"wrong_codes\":%llu,\"max_used_bytes\":%llu,\"limit_bytes\":%llu}\n",
-         options->api->name, options->procs, failed, (unsigned long long)tally->operations,
+         options->api != NULL ? options->api->name : "all", options->procs, failed, (unsigned long long)tally->operations,
          (unsigned long long)tally->refusals, (unsigned long long)tally->wrong_codes,
          (unsigned long long)tally->most_bytes, (unsigned long long)tally->limit_bytes);
   return failed == 0 && tally->most_bytes <= tally->limit_bytes ? 0 : 1;
@@ -263,7 +268,10 @@ static int fail(const char *what, const char *value) {
 }
 
 static bool read_option(struct options *options, const char *name, const char *value) {
-  if (strcmp(name, "--api") == 0) return (options->api = memory_api(value)) != NULL;
+  if (strcmp(name, "--api") == 0) {
+    options->api = memory_api(value);
+    return options->api != NULL || (strcmp(value, "all") == 0 && strcmp(options->verb, "hammer") == 0);
+  }
   if (strcmp(name, "--device") == 0) options->device = atoi(value);
   else if (strcmp(name, "--step") == 0) options->step_mib = strtoull(value, NULL, 10);
   else if (strcmp(name, "--most") == 0) options->most_mib = strtoull(value, NULL, 10);
