@@ -2,7 +2,7 @@
 // Fake libcuda: contexts, primary and made ones, and the stack of current contexts a thread has.
 #include <sched.h>
 
-#include "cuda.h"
+#include "work.h"
 
 #define STACK_DEPTH 16u
 
@@ -42,6 +42,7 @@ static bool open_context(struct CUctx_st *context, uint32_t device) {
 
 static void close_context(struct CUctx_st *context) {
   const struct fake_gpu *gpu = cuda_gpu(context->device);
+  stream_drop(context);
   cuda_memory_drop(context);
   if (gpu->context_bytes > 0) world_refund(&fake_cuda.world, gpu->index, gpu->context_bytes, REGION_CLASS_DRIVER);
   context->refs = 0;
@@ -82,7 +83,9 @@ FAKE_EXPORT CUresult cuDevicePrimaryCtxRelease(CUdevice device) { return cuDevic
 FAKE_EXPORT CUresult cuDevicePrimaryCtxReset_v2(CUdevice device) {
   CHECK_READY();
   if (!is_device(device)) return CUDA_ERROR_INVALID_DEVICE;
-  if (fake_cuda.primary[device].refs > 0) cuda_memory_drop(&fake_cuda.primary[device]);
+  if (fake_cuda.primary[device].refs == 0) return CUDA_SUCCESS;
+  stream_drop(&fake_cuda.primary[device]);
+  cuda_memory_drop(&fake_cuda.primary[device]);
   return CUDA_SUCCESS;
 }
 
@@ -192,11 +195,6 @@ FAKE_EXPORT CUresult cuCtxGetDevice(CUdevice *device) {
   CHECK_ARGUMENT(device != NULL);
   *device = (CUdevice)context->device;
   return CUDA_SUCCESS;
-}
-
-FAKE_EXPORT CUresult cuCtxSynchronize(void) {
-  struct CUctx_st *context;
-  return cuda_current(&context);
 }
 
 FAKE_EXPORT CUresult cuCtxGetApiVersion(CUcontext context, unsigned int *version) {

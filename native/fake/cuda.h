@@ -5,6 +5,7 @@
 
 #include "cuda-abi.h"
 #include "ptrmap.h"
+#include "timeline.h"
 #include "world.h"
 
 #define FAKE_EXPORT __attribute__((visibility("default")))
@@ -14,11 +15,7 @@ struct CUctx_st {
   uint32_t device; /* ordinal of this process */
   uint32_t refs;   /* 0: destroyed */
   bool is_primary;
-};
-
-struct CUstream_st {
-  struct CUctx_st *context;
-  uint32_t magic;
+  struct timeline_client *client; /* NULL while its kernels take no time (stream.c) */
 };
 
 struct fake_cuda {
@@ -27,6 +24,8 @@ struct fake_cuda {
   struct CUctx_st primary[FAKE_GPUS_MAX];
   struct CUctx_st contexts[FAKE_CONTEXTS];
   uint32_t lock; /* contexts */
+  struct timeline timeline;
+  uint32_t timed_devices; /* a bit for each GPU of the machine on which a context of ours has a client */
   bool is_ready;
   bool is_forked; /* a child of a process that had initialised: the driver is unusable in it */
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #define _GNU_SOURCE
-#include "world.h"
+#include "timeline.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,6 +16,8 @@
  * kernel drops them at death, shows them across pid namespaces, and tells the owner's pid as the asker sees it. */
 #define SLOT_LOCKS ((off_t)REGION_BYTES)
 #define REAPER_LOCK (SLOT_LOCKS + REGION_SLOTS)
+#define TIMELINE_LOCK (REAPER_LOCK + 1)
+_Static_assert(TIMELINE_OFFSET + TIMELINE_BYTES <= FAKE_STATE_BYTES, "the state has room for the timeline");
 
 static int state_fd = -1;
 static uint32_t reaper_busy;
@@ -97,10 +99,8 @@ static void read_line(struct fake_world *world, char *line) {
 }
 
 static bool read_gpus(struct fake_world *world) {
-  char path[PATH_BYTES];
   char line[PATH_BYTES];
-  path_of(path, "gpus");
-  FILE *file = fopen(path, "re");
+  FILE *file = world_file("gpus");
   if (file == NULL) return false;
   while (fgets(line, sizeof(line), file) != NULL) read_line(world, line);
   fclose(file);
@@ -167,17 +167,28 @@ static const struct ledger_liveness BY_RECORD_LOCK = {
     NULL, slot_is_dead, slot_hold, slot_drop, reaper_try_lock, reaper_unlock,
 };
 
+/* The first process that opens a machine makes its timeline's lock; the others wait for it here. */
+static void format_timeline(struct timeline_shared *shared) {
+  struct flock lock = lock_at(TIMELINE_LOCK, F_WRLCK);
+  if (__atomic_load_n(&shared->magic, __ATOMIC_ACQUIRE) == TIMELINE_MAGIC) return;
+  fcntl(state_fd, F_SETLKW, &lock);
+  if (shared->magic != TIMELINE_MAGIC) timeline_format(shared);
+  drop_record_lock(TIMELINE_LOCK);
+}
+
 /* The descriptor stays open for the life of the process: closing any descriptor of the file drops the locks. */
 static bool open_state(struct fake_world *world) {
   char path[PATH_BYTES];
   struct stat stat;
   path_of(path, "state");
   state_fd = open(path, O_RDWR | O_CLOEXEC);
-  if (state_fd < 0 || fstat(state_fd, &stat) != 0 || stat.st_size != REGION_BYTES) return false;
-  void *bytes = mmap(NULL, REGION_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, state_fd, 0);
+  if (state_fd < 0 || fstat(state_fd, &stat) != 0 || stat.st_size != FAKE_STATE_BYTES) return false;
+  unsigned char *bytes = mmap(NULL, FAKE_STATE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, state_fd, 0);
   if (bytes == MAP_FAILED) return false;
-  world->ledger = (struct ledger){.region = bytes, .liveness = &BY_RECORD_LOCK};
-  return ledger_is_region(bytes);
+  world->ledger = (struct ledger){.region = (struct region *)bytes, .liveness = &BY_RECORD_LOCK};
+  world->time = (struct timeline_shared *)(bytes + TIMELINE_OFFSET);
+  format_timeline(world->time);
+  return ledger_is_region(world->ledger.region);
 }
 
 bool world_open(struct fake_world *world) {
@@ -209,12 +220,16 @@ uint32_t world_owner(const struct fake_world *world, uint32_t slot) {
 
 /* ---- switches ---- */
 
-uint32_t world_fault(const struct fake_gpu *gpu) {
+FILE *world_file(const char *name) {
   char path[PATH_BYTES];
+  path_of(path, name);
+  return fopen(path, "re");
+}
+
+uint32_t world_fault(const struct fake_gpu *gpu) {
   char uuid[FAKE_TEXT_BYTES];
   unsigned int xid = 0;
-  path_of(path, "faults");
-  FILE *file = fopen(path, "re");
+  FILE *file = world_file("faults");
   if (file == NULL) return 0;
   bool is_marked = false;
   while (!is_marked && fscanf(file, "%95s %u", uuid, &xid) == 2) is_marked = strcmp(uuid, gpu->uuid) == 0;

@@ -2,7 +2,8 @@
 // What both fake libraries know of the machine: its GPUs, and the memory every process holds on them.
 //
 //   DIR/gpus     the machine's GPUs as text (written by kerf-fake-gpus)
-//   DIR/state    one shared file of struct region: every process of the machine has a slot in it
+//   DIR/state    one shared file: a struct region in which every process of the machine has a slot, then its GPUs' time
+//                (timeline.h)
 //   DIR/faults   optional: "<uuid> <xid>" a line; such a device is lost
 //   DIR/hang     optional: while it exists, NVML calls never return
 //
@@ -13,11 +14,13 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "ledger.h"
 
 #define FAKE_GPUS_MAX KERF_DEVICES_MAX
 #define FAKE_TEXT_BYTES 96
+#define FAKE_STATE_BYTES (8u << 20) /* kerf-fake-gpus makes it as long */
 
 struct fake_gpu {
   uint32_t index; /* in DIR/gpus and in the state */
@@ -38,6 +41,8 @@ struct fake_gpu {
   uint32_t nvlinks[FAKE_GPUS_MAX]; /* NVLinks that lead to the GPU of this index */
 };
 
+struct timeline_shared;
+
 struct fake_world {
   struct fake_gpu all[FAKE_GPUS_MAX];
   uint32_t all_count;
@@ -46,6 +51,7 @@ struct fake_world {
   char driver_version[32];
   int cuda_version;
   struct ledger ledger;
+  struct timeline_shared *time;
 };
 
 /* Reads the machine; false where there is none. Once a process. */
@@ -61,5 +67,7 @@ uint32_t world_owner(const struct fake_world *world, uint32_t slot);
 /* The Xid a device is marked with in DIR/faults; 0 where it is healthy. */
 uint32_t world_fault(const struct fake_gpu *gpu);
 bool world_hangs(void);
+/* A file of DIR for reading; NULL where there is none. */
+FILE *world_file(const char *name);
 
 #endif

@@ -16,6 +16,7 @@ typedef struct CUmod_st *CUmodule;
 typedef struct CUfunc_st *CUfunction;
 typedef struct CUevent_st *CUevent;
 typedef struct CUmemPoolHandle_st *CUmemoryPool;
+typedef void (*CUhostFn)(void *argument);
 
 typedef struct {
   unsigned char bytes[16];
@@ -31,6 +32,7 @@ enum {
   CUDA_ERROR_INVALID_CONTEXT = 201,
   CUDA_ERROR_INVALID_HANDLE = 400,
   CUDA_ERROR_NOT_FOUND = 500,
+  CUDA_ERROR_NOT_READY = 600,
   CUDA_ERROR_NOT_SUPPORTED = 801,
   CUDA_ERROR_UNKNOWN = 999,
 };
@@ -69,6 +71,16 @@ struct cuda_pool_props {
   void *win32_attributes;
   size_t max_size;
   unsigned char reserved[56];
+};
+
+/* CUlaunchConfig. */
+struct cuda_launch_config {
+  unsigned int grid[3];
+  unsigned int block[3];
+  unsigned int shared_bytes;
+  CUstream stream;
+  void *attributes;
+  unsigned int attribute_count;
 };
 
 #endif
