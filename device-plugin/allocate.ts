@@ -4,7 +4,7 @@
 
 import { err, ok, type Result } from '../src/core/result.js';
 import type { Vendor } from '../src/vendors/index.js';
-import { encodeLimits, LIMITS } from '../src/wire/limits.js';
+import { LIMITS, type LimitsPage } from '../src/wire/limits.js';
 import { SLOT_KIND } from '../src/wire/names.js';
 import { type CdiSpec, type ContainerEdits, lowestVersion, mergeEdits } from './cdi.js';
 import type { NodeDevice, NodeDevices } from './node-device.js';
@@ -28,8 +28,8 @@ export interface Places {
 }
 
 export interface Allocation {
-  /** 0444, one page: what the container may use. */
-  readonly limits: Uint8Array;
+  /** What the container may use: a page, 0444. */
+  readonly limits: LimitsPage;
   /** 0444: what the loader loads first. */
   readonly preload: string;
   readonly spec: CdiSpec;
@@ -78,15 +78,20 @@ export function allocate({ slot, vendor, vendorEdits, places }: AllocationQuesti
   };
 }
 
-function limitsOf({ owner }: BoundSlot): Uint8Array {
-  return encodeLimits({
+function limitsOf({ owner }: BoundSlot): LimitsPage {
+  return {
     epoch: 1,
     podUid: owner.podUid,
     namespace: owner.namespace,
     pod: owner.pod,
     container: owner.container,
-    devices: slicesOf(owner).map(({ deviceId, memory, cores }) => ({ uuid: deviceId, memory, cores })),
-  });
+    devices: slicesOf(owner).map(({ deviceId, memory, cores, isHigh }) => ({
+      uuid: deviceId,
+      memory,
+      cores,
+      ...(isHigh && { isHigh: true as const }),
+    })),
+  };
 }
 
 /** The vendor's own spec may hide all devices from the classic runtime hook; the slot's list stands. */

@@ -3,7 +3,9 @@
 // The spec comes last: a container can only start once all it mounts is there.
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { changeLimits } from '../src/adapters/region/limits-file.js';
 import type { Vendor } from '../src/vendors/index.js';
+import { encodeLimits, type LimitsPage } from '../src/wire/limits.js';
 import { emptyRegion } from '../src/wire/region.js';
 import { type Allocation, allocate, devicesOf } from './allocate.js';
 import type { NodeDevices } from './node-device.js';
@@ -67,7 +69,7 @@ export class Pages {
   private write(slot: string, { limits, preload, spec }: Allocation): void {
     const folder = join(this.folders.slots, slot);
     makeFolder(folder);
-    settle({ path: join(folder, 'limits'), content: limits, mode: 0o444 });
+    settleLimits(join(folder, 'limits'), limits);
     settle({ path: join(folder, 'preload'), content: preload, mode: 0o444 });
     if (!existsSync(join(folder, 'region'))) this.clearRegion(slot);
     makeFolder(this.folders.cdi);
@@ -97,6 +99,11 @@ export class Pages {
   specPath(slot: string): string {
     return join(this.folders.cdi, `${SPEC_PREFIX}${slot}.json`);
   }
+}
+
+/** In place where it is this container's page already: what runs has it mapped. Its version and epoch stay its own. */
+function settleLimits(path: string, limits: LimitsPage): void {
+  if (!changeLimits(path, limits, 'grant')) replaceFile({ path, content: encodeLimits(limits), mode: 0o444 });
 }
 
 function settle(file: FileContent): void {

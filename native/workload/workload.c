@@ -6,6 +6,7 @@
 //   kerf-workload fill [--step MIB] [--api …] [--device N]      to the limit, then shows that life goes on
 //   kerf-workload hammer [--procs 4] [--seconds 3] [--most MIB] [--api …]
 //   kerf-workload loop [--most MIB] [--seconds 0 (for ever)]
+//   kerf-workload ask [--api …] [--device N]                    obeys lines on its input, see ask.c
 //
 // API is a row of apis.c; hammer also takes `all`: each at random.
 #define _GNU_SOURCE
@@ -18,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "cuda.h"
 
 struct options {
@@ -251,6 +253,8 @@ static int run_loop(const struct options *options) {
   return 0;
 }
 
+static int run_ask(const struct options *options) { return ask_run(options->api, options->device); }
+
 /* ---- command line ---- */
 
 struct verb {
@@ -260,10 +264,11 @@ struct verb {
 
 static const struct verb VERBS[] = {
     {"info", run_info}, {"alloc", run_alloc}, {"fill", run_fill}, {"hammer", run_hammer}, {"loop", run_loop},
+    {"ask", run_ask},
 };
 
 static int fail(const char *what, const char *value) {
-  fprintf(stderr, "kerf-workload: %s '%s'; verbs are info, alloc MIB, fill, hammer, loop\n", what, value);
+  fprintf(stderr, "kerf-workload: %s '%s'; verbs are info, alloc MIB, fill, hammer, loop, ask\n", what, value);
   return 2;
 }
 

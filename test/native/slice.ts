@@ -5,6 +5,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { changeLimits } from '../../src/adapters/region/limits-file.js';
 import { mib, milliCores } from '../../src/core/units.js';
 import { encodeLimits } from '../../src/wire/limits.js';
 import { decodeRegion, emptyRegion, type Region } from '../../src/wire/region.js';
@@ -79,9 +80,9 @@ export class Slice {
     this.write('region', emptyRegion(), 0o666);
   }
 
-  /** Writes the limits page in place, as the agent does for a live change. */
+  /** Writes the limits page, in place where there is one, as the agent does for a live change. */
   grant(...grants: readonly Grant[]): void {
-    const page = encodeLimits({
+    const page = {
       epoch: 1,
       podUid: 'uid',
       namespace: 'default',
@@ -92,8 +93,9 @@ export class Slice {
         memory: mib(grant.mib),
         cores: milliCores(0),
       })),
-    });
-    this.write('limits', page, 0o444);
+    };
+    const isChanged = changeLimits(join(this.folder, 'limits'), page, 'grant');
+    if (!isChanged) this.write('limits', encodeLimits(page), 0o444);
   }
 
   write(name: string, bytes: Uint8Array | string, mode: number): void {
@@ -119,6 +121,12 @@ export class Slice {
   start(command: readonly string[], options: RunOptions = {}): ChildProcess {
     const env = { ...process.env, ...options.env };
     return spawn('sh', this.argv(command, options), { stdio: ['ignore', 'pipe', 'inherit'], env });
+  }
+
+  /** As start, with an input to write to. */
+  converse(command: readonly string[], options: RunOptions = {}): ChildProcess {
+    const env = { ...process.env, ...options.env };
+    return spawn('sh', this.argv(command, options), { stdio: ['pipe', 'pipe', 'inherit'], env });
   }
 
   private argv(command: readonly string[], { user }: RunOptions): string[] {
@@ -154,6 +162,42 @@ export async function lineWhere<T>(child: ChildProcess, claim: (line: T) => bool
     if (claim(line)) return line;
   }
   throw new Error('the program ended before it said so');
+}
+
+/** `kerf-workload ask` in a slice: one line in, one JSON line out. */
+export class Asked {
+  private constructor(
+    private readonly child: ChildProcess,
+    private readonly lines: AsyncIterator<string>,
+  ) {}
+
+  static async start(slice: Slice, command: readonly string[], options: RunOptions = {}): Promise<Asked> {
+    return Asked.over(slice.converse(command, options));
+  }
+
+  /** A program that is running already and says a first line when it is ready. */
+  static async over(child: ChildProcess): Promise<Asked> {
+    if (child.stdout === null) throw new Error('bug: nobody listens to this program');
+    const asked = new Asked(child, createInterface({ input: child.stdout })[Symbol.asyncIterator]());
+    await asked.next();
+    return asked;
+  }
+
+  say(line: string): Promise<Record<string, unknown>> {
+    this.child.stdin?.write(`${line}\n`);
+    return this.next();
+  }
+
+  async end(): Promise<void> {
+    this.child.stdin?.end();
+    await ended(this.child);
+  }
+
+  private async next(): Promise<Record<string, unknown>> {
+    const line = await this.lines.next();
+    if (line.done === true) throw new Error('the program ended before it answered');
+    return JSON.parse(line.value) as Record<string, unknown>;
+  }
 }
 
 export function ended(child: ChildProcess): Promise<void> {

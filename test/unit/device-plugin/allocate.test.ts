@@ -5,7 +5,6 @@ import { allocate, devicesOf } from '../../../device-plugin/allocate.js';
 import { lowestVersion, mergeEdits, readSpec } from '../../../device-plugin/cdi.js';
 import { type BoundSlot, isBound } from '../../../device-plugin/slot.js';
 import { nvidia } from '../../../src/vendors/nvidia.js';
-import { decodeLimits } from '../../../src/wire/limits.js';
 import { anOwner, aPlacement, aSlice, aSlot, GPU_A, GPU_B, twoDevices } from '../../builders/slots.js';
 
 const PLACES = { libraryFolder: '/opt/kerf/1', slotFolder: '/var/lib/kerf/slots/x' };
@@ -43,17 +42,13 @@ describe('a slot written out', () => {
   });
 
   it('limits the devices in the placement’s order', () => {
-    const page = decodeLimits(written.limits);
-    expect(page).toEqual({
-      ok: true,
-      value: {
-        epoch: 1,
-        podUid: 'uid-1',
-        namespace: 'default',
-        pod: 'p',
-        container: 'a',
-        devices: SLICES.map(({ deviceId, memory, cores }) => ({ uuid: deviceId, memory, cores })),
-      },
+    expect(written.limits).toEqual({
+      epoch: 1,
+      podUid: 'uid-1',
+      namespace: 'default',
+      pod: 'p',
+      container: 'a',
+      devices: SLICES.map(({ deviceId, memory, cores }) => ({ uuid: deviceId, memory, cores })),
     });
   });
 

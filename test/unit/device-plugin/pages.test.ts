@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { Pages } from '../../../device-plugin/pages.js';
 import { type BoundSlot, isBound } from '../../../device-plugin/slot.js';
 import { nvidia } from '../../../src/vendors/nvidia.js';
-import { decodeLimits } from '../../../src/wire/limits.js';
+import { mib, milliCores } from '../../../src/core/units.js';
+import { decodeLimits, LIMITS_AT, LIMITS_DEVICE_AT } from '../../../src/wire/limits.js';
 import { decodeRegion } from '../../../src/wire/region.js';
 import { anOwner, aPlacement, aSlice, aSlot, GPU_A, twoDevices } from '../../builders/slots.js';
 import { folders } from '../../fakes/folder.js';
@@ -75,6 +76,25 @@ describe('the files of a slot', () => {
     pages.ensure(slot, twoDevices());
     expect(existsSync(spec)).toBe(true);
     expect(readFileSync(join(own, 'limits'))).toEqual(limits);
+  });
+
+  it('keep the page that is mapped, with its version and its arbiter’s word, when the grant changes', () => {
+    const { all, slot, own } = someFolders();
+    const pages = new Pages(all, nvidia);
+    pages.ensure(slot, twoDevices());
+    const path = join(own, 'limits');
+    const before = readFileSync(path);
+    before.writeUInt32LE(1, LIMITS_AT.version);
+    before.writeUInt32LE(250, LIMITS_AT.devices + LIMITS_DEVICE_AT.rate_permille);
+    writeFileSync(path, before);
+    const { ino } = statSync(path);
+    const raised = { ...aSlice(GPU_A), memory: mib(8192), cores: milliCores(500) };
+    const owner = anOwner({ placement: aPlacement({ a: [raised] }) });
+    pages.ensure({ ...slot, owner }, twoDevices());
+    const page = decodeLimits(readFileSync(path));
+    expect(page).toMatchObject({ value: { epoch: 2, devices: [{ memory: 8192, cores: 500, rate: 250 }] } });
+    expect(statSync(path).ino).toBe(ino);
+    expect(readFileSync(path).readUInt32LE(LIMITS_AT.version)).toBe(1);
   });
 
   it('begin with an empty region in a file of its own', () => {
