@@ -9,7 +9,7 @@ extern const uint32_t trampoline_name_offsets[];
 extern const char trampoline_names[];
 
 /* Two threads may both ask; both get the same address. */
-void *trampoline_resolve(uint64_t index) {
+void *trampoline_resolve(uint32_t index) {
   void *address = driver_function(trampoline_names + trampoline_name_offsets[index]);
   __atomic_store_n(&trampoline_targets[index], address, __ATOMIC_RELEASE);
   return address;

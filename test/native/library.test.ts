@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // What libkerf is as a file: it is mapped into every process of a container, of any age.
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { BUILT, buildNative, ROOT } from './build.js';
+import { BUILT, buildNative } from './build.js';
+import { hooks, jumps, type Side } from './symbols.js';
 
 beforeAll(() => buildNative(), 120_000);
 
 const tool = (name: string, ...args: string[]): string => spawnSync(name, args, { encoding: 'utf8' }).stdout;
-const names = (file: string): string[] =>
-  readFileSync(`${ROOT}native/interposer/${file}`, 'utf8').trim().split('\n');
 
-describe.each([
-  ['libkerf.so', 'libcuda.so.1', 'cuda.names'],
-  ['libkerf-nvml.so', 'libnvidia-ml.so.1', 'nvml.names'],
-])('%s', (library, soname, list) => {
+describe.each<[string, string, Side]>([
+  ['libkerf.so', 'libcuda.so.1', 'cuda'],
+  ['libkerf-nvml.so', 'libnvidia-ml.so.1', 'nvml'],
+])('%s', (library, soname, side) => {
   const path = `${BUILT}/${library}`;
 
   it('answers to the name of the driver and needs the C library alone', () => {
@@ -34,11 +32,18 @@ describe.each([
     expect(Math.max(...versions)).toBeLessThanOrEqual(17);
   });
 
-  it('exports every name of the list and, besides dlopen, none else', () => {
+  it('exports every hook and every jump and, besides dlopen, nothing else', () => {
     const exported = tool('nm', '-D', '--defined-only', path)
       .trim()
       .split('\n')
       .map((line) => line.split(' ').at(-1) ?? '');
-    expect(exported.filter((name) => name !== 'dlopen').sort()).toEqual([...new Set(names(list))].sort());
+    expect(exported.filter((name) => name !== 'dlopen').sort()).toEqual(
+      [...hooks(side).map((hook) => hook.symbol), ...jumps(side)].sort(),
+    );
+  });
+
+  it('leans on nothing that only one C library has', () => {
+    expect(tool('objdump', '-T', path)).not.toContain('GLIBC_PRIVATE');
+    expect(tool('readelf', '-dW', path)).not.toMatch(/DT_RELR|\(RELR\)/);
   });
 });
