@@ -34,6 +34,7 @@ static struct stat region_file;
 static uint32_t region_opener;
 /* Threads of this process take turns at reaping; between processes the region and a lock on its file decide. */
 static uint32_t is_reaping;
+static int reaper_cancel; /* of the thread whose turn it is */
 static struct ledger ledger;
 static struct ptrmap map;
 static uint64_t own_namespace;
@@ -50,11 +51,12 @@ static bool is_same_file(int fd) {
 /* Only then do locks tell the truth. */
 static bool has_own_file(void) { return region_opener == (uint32_t)getpid() && is_same_file(region_fd); }
 
-/* A pid of another namespace tells nothing here. Namespace 0: the owner is just taking the slot. */
+/* A pid of another namespace tells nothing here; nor does one whose owner has not said yet, or
+ * died before he could. Without /proc nobody is known to be dead. */
 static bool slot_is_dead(void *context, uint32_t index, const struct region_slot *slot) {
   (void)context;
   uint64_t namespace = __atomic_load_n(&slot->pid_namespace, __ATOMIC_RELAXED);
-  if (namespace == 0) return false;
+  if (own_namespace == 0) return false;
   if (namespace != own_namespace) return has_own_file() && !ledger_slot_is_locked(region_fd, index);
   /* Our own pid in somebody else's slot: what this process was before it executed us. */
   if (slot->pid == (uint32_t)getpid()) return slot != ledger.slot;
@@ -94,9 +96,14 @@ static bool take_reaping(struct region *of) {
 
 static bool reaper_try_lock(void *context, struct region *of) {
   (void)context;
-  if (__atomic_exchange_n(&is_reaping, 1u, __ATOMIC_ACQUIRE) != 0) return false;
-  if (take_reaping(of)) return true;
-  __atomic_store_n(&is_reaping, 0u, __ATOMIC_RELEASE);
+  int cancel = cancel_hold();
+  bool is_ours = __atomic_exchange_n(&is_reaping, 1u, __ATOMIC_ACQUIRE) == 0;
+  if (is_ours && take_reaping(of)) {
+    reaper_cancel = cancel;
+    return true;
+  }
+  if (is_ours) __atomic_store_n(&is_reaping, 0u, __ATOMIC_RELEASE);
+  cancel_allow(cancel);
   return false;
 }
 
@@ -105,7 +112,9 @@ static void reaper_unlock(void *context, struct region *of) {
   (void)context;
   __atomic_store_n(&of->reaper_pid, 0, __ATOMIC_SEQ_CST);
   if (has_own_file()) ledger_unlock(region_fd, LEDGER_REAPER_LOCK);
+  int cancel = reaper_cancel;
   __atomic_store_n(&is_reaping, 0u, __ATOMIC_RELEASE);
+  cancel_allow(cancel);
 }
 
 static const struct ledger_liveness BY_PID = {NULL,      slot_is_dead,    slot_hold,
@@ -181,6 +190,7 @@ static bool open_account(void) {
 }
 
 static bool open_once(struct open_state *page) {
+  int cancel = cancel_hold();
   while (__atomic_exchange_n(&page->lock, 1u, __ATOMIC_ACQUIRE) != 0) sched_yield();
   bool has_opened = is_open(page);
   if (!has_opened && open_account()) {
@@ -189,6 +199,7 @@ static bool open_once(struct open_state *page) {
     has_opened = true;
   }
   __atomic_store_n(&page->lock, 0u, __ATOMIC_RELEASE);
+  cancel_allow(cancel);
   return has_opened;
 }
 

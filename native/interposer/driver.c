@@ -135,6 +135,7 @@ bool driver_is_present(void) {
   uint32_t seen = __atomic_load_n(&state, __ATOMIC_ACQUIRE);
   if (seen == DRIVER_OPEN) return true;
   uint32_t own = (uint32_t)getpid() << 2 | DRIVER_OPENING;
+  int cancel = cancel_hold();
   for (; seen != DRIVER_OPEN && seen != DRIVER_ABSENT; seen = __atomic_load_n(&state, __ATOMIC_ACQUIRE)) {
     if (seen == own) sched_yield();
     else if (__atomic_compare_exchange_n(&state, &seen, own, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
@@ -142,6 +143,7 @@ bool driver_is_present(void) {
       __atomic_store_n(&state, library != NULL ? DRIVER_OPEN : DRIVER_ABSENT, __ATOMIC_RELEASE);
     }
   }
+  cancel_allow(cancel);
   return seen == DRIVER_OPEN;
 }
 

@@ -3,6 +3,7 @@
 #ifndef KERF_DRIVER_H
 #define KERF_DRIVER_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,5 +28,14 @@ void *driver_function(const char *name);
 typedef void *(*loader_open_fn)(const char *name, int mode);
 loader_open_fn loader_open(void);
 void *loader_symbol(void *library, const char *name);
+
+/* A thread that is cancelled must not take a lock of ours along: held off from before it is taken until after it was
+ * given back. Of the C library proper in every version, so that no preload asks for libpthread. */
+static inline int cancel_hold(void) {
+  int old = 0;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old);
+  return old;
+}
+static inline void cancel_allow(int old) { pthread_setcancelstate(old, &old); }
 
 #endif

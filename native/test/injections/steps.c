@@ -253,13 +253,21 @@ static void run_in_thread(char **steps) {
   if (pthread_create(&thread, NULL, run_steps, steps) == 0) pthread_join(thread, NULL);
 }
 
+/* The fake's own words stay: they stand for the container's device nodes, not for its environment. */
+static char **bare_environment(void) {
+  static char *kept[8];
+  int count = 0;
+  for (char **at = environ; *at != NULL && count < 7; at++)
+    if (strncmp(*at, "KERF_FAKE_", 10) == 0) kept[count++] = *at;
+  return kept;
+}
+
 static void run_executed(const char *self, char **steps, bool has_vfork, bool has_environment) {
   char *arguments[64] = {(char *)self};
-  char *const nothing[] = {NULL};
   for (int i = 1; i < 63 && *steps != NULL && strcmp(*steps, "join") != 0; i++) arguments[i] = *steps++;
   pid_t child = has_vfork ? vfork() : 0;
   if (child == 0) {
-    execve("/proc/self/exe", arguments, has_environment ? environ : nothing);
+    execve("/proc/self/exe", arguments, has_environment ? environ : bare_environment());
     _exit(9);
   }
   say_code("vfork", wait_for(child));
