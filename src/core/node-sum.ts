@@ -15,6 +15,12 @@ export interface WeighedHolding {
 /** Figures of one device; `owners` are the slices that own it. */
 type Figures = { -readonly [K in Exclude<keyof Hold, 'isExclusive'>]: number } & { owners: number };
 
+/** Field by field, in the order of NO_HOLD: filter reads all of a cluster's holds, and reads objects of one make quickest. */
+function holdOf({ memory, cores, slices, highMemory, highCores, highSlices, owners }: Figures): Hold {
+  const held = { memory, cores, slices, isExclusive: owners > 0, highMemory, highCores, highSlices };
+  return held as Hold;
+}
+
 const MOST = Number.MAX_SAFE_INTEGER / 4;
 const NAMES = ['memory', 'cores', 'slices', 'highMemory', 'highCores', 'highSlices'] as const;
 
@@ -33,8 +39,7 @@ export class NodeSum {
   hold(id: string): Hold {
     const figures = this.devices.get(id);
     if (figures === undefined) return NO_HOLD;
-    const { owners, ...rest } = figures;
-    return { ...rest, isExclusive: owners > 0 } as Hold;
+    return holdOf(figures);
   }
 
   slots(vendor: string): number {
