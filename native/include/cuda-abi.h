@@ -18,6 +18,10 @@ typedef struct CUevent_st *CUevent;
 typedef struct CUmemPoolHandle_st *CUmemoryPool;
 typedef void (*CUhostFn)(void *argument);
 
+typedef struct CUgraph_st *CUgraph;
+typedef struct CUgraphNode_st *CUgraphNode;
+typedef struct CUgraphExec_st *CUgraphExec;
+
 typedef struct {
   unsigned char bytes[16];
 } CUuuid;
@@ -82,5 +86,8 @@ struct cuda_launch_config {
   void *attributes;
   unsigned int attribute_count;
 };
+
+enum { CU_STREAM_NOT_CAPTURING = 0, CU_STREAM_CAPTURING = 1 };
+enum { CU_CAPTURE_MODE_RELAXED = 2 };
 
 #endif

@@ -110,12 +110,14 @@ struct region_device {
   uint64_t throttled_ns; /* time threads waited for tokens */
   int64_t tokens_ns;     /* the bucket; below zero is a debt */
   uint64_t refilled_ns;  /* CLOCK_MONOTONIC up to which it was filled */
-  uint64_t turn_word;    /* whose turn it is among the container's processes */
+  uint64_t turn_word;    /* places asked for so far, in ns of device time: the container's queue */
   uint64_t inflight_ns;  /* estimated cost of work that has not ended */
   uint64_t busy_ns;      /* device time used, as measured */
   uint64_t demand_ns;    /* CLOCK_MONOTONIC of the last wait for tokens */
   uint64_t launches;
-  uint64_t reserved[3];
+  int64_t opened_ns;   /* places of turn_word that may start; compute-bucket.h tells how the two work together */
+  uint64_t counted_ns; /* CLOCK_MONOTONIC up to which device time was counted, where processes overlap */
+  uint64_t reserved[1];
 };
 
 struct region_slot {

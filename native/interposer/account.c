@@ -294,6 +294,13 @@ static CUresult current_device(CUcontext *context, CUdevice *device) {
   return result;
 }
 
+int account_current(CUcontext *context) {
+  CUdevice device;
+  return current_device(context, &device) == CUDA_SUCCESS ? account_index(device) : NOT_GRANTED;
+}
+
+struct region *account_region(void) { return is_ready() ? region : NULL; }
+
 /* ---- charges ---- */
 
 uint64_t account_round(uint64_t bytes) {

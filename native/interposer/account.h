@@ -29,6 +29,11 @@ bool account_limit(CUdevice device, uint64_t *limit_bytes);
 /* Bytes all living processes of the container hold on the device. */
 uint64_t account_used(CUdevice device);
 
+/* The current context and the index on the page of its device; -1 where there is none, or not ours. */
+int account_current(CUcontext *context);
+/* NULL where the region cannot be used. */
+struct region *account_region(void);
+
 /* OUT_OF_MEMORY where it does not fit, NO_DEVICE where limits cannot be read. */
 CUresult account_charge_device(struct account_charge *charge, CUdevice device, uint64_t bytes);
 /* The device of the current context. */

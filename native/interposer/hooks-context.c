@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Contexts: only on granted devices, and with a context goes the memory it owned.
 #include "account.h"
+#include "compute.h"
 #include "hooks.h"
 
 #define ORDINALS 64
@@ -26,7 +27,10 @@ HOOK_EXPORT CUresult cuDevicePrimaryCtxRetain(CUcontext *out, CUdevice device) {
 }
 
 static void drop_primary(CUdevice device) {
-  if (device >= 0 && device < ORDINALS) account_drop_context(__atomic_load_n(&primary[device], __ATOMIC_ACQUIRE));
+  if (device < 0 || device >= ORDINALS) return;
+  CUcontext context = __atomic_load_n(&primary[device], __ATOMIC_ACQUIRE);
+  compute_forget_context(context);
+  account_drop_context(context);
 }
 
 static CUresult after_release(CUresult result, CUdevice device) {
@@ -83,6 +87,7 @@ typedef CUresult (*destroy_fn)(CUcontext);
 
 static CUresult destroy(destroy_fn real, CUcontext context) {
   uint64_t left = account_leave_context(context);
+  compute_forget_context(context);
   CUresult result = real(context);
   if (result == CUDA_SUCCESS) account_drop_left(left);
   else account_come_back(left, context);

@@ -24,6 +24,14 @@ enum hook_number {
   X(cuCtxGetDevice, (CUdevice *))                                                                         \
   X(cuCtxPushCurrent_v2, (CUcontext))                                                                     \
   X(cuCtxPopCurrent_v2, (CUcontext *))                                                                    \
+  X(cuFuncGetName, (const char **, CUfunction))                                                           \
+  X(cuKernelGetName, (const char **, CUfunction))                                                         \
+  X(cuEventCreate, (CUevent *, unsigned int))                                                             \
+  X(cuEventRecord, (CUevent, CUstream))                                                                   \
+  X(cuEventQuery, (CUevent))                                                                              \
+  X(cuEventElapsedTime, (float *, CUevent, CUevent))                                                      \
+  X(cuStreamIsCapturing, (CUstream, int *))                                                               \
+  X(cuThreadExchangeStreamCaptureMode, (int *))                                                           \
   X(cuDeviceGetUuid, (CUuuid *, CUdevice))                                                                \
   X(cuDeviceGetUuid_v2, (CUuuid *, CUdevice))                                                             \
   X(cuDevicePrimaryCtxGetState, (CUdevice, unsigned int *, int *))                                        \

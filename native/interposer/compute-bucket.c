@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compute-bucket.h"
+
+/* Nothing that a tenant scribbles over the region may make a sum overflow into a long life without limit. */
+#define COST_MOST_NS 600000000000ull
+
+static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+static int64_t open_now(const struct region_device *device) {
+  return __atomic_load_n(&device->opened_ns, __ATOMIC_RELAXED);
+}
+
+static int64_t asked_now(const struct region_device *device) {
+  return (int64_t)__atomic_load_n(&device->turn_word, __ATOMIC_RELAXED);
+}
+
+/* Differences wrap on purpose: both words are counters. */
+static int64_t ahead(int64_t a, int64_t b) { return (int64_t)((uint64_t)a - (uint64_t)b); }
+
+uint32_t bucket_rate(const struct limits_page *page, uint32_t index, uint64_t now_ns) {
+  const struct limits_device *limits = &page->devices[index];
+  uint32_t share = __atomic_load_n(&limits->core_permille, __ATOMIC_RELAXED);
+  uint32_t granted = __atomic_load_n(&limits->rate_permille, __ATOMIC_RELAXED);
+  uint64_t beat = __atomic_load_n(&page->arbiter_beat_ns, __ATOMIC_RELAXED);
+  bool is_soft = (__atomic_load_n(&limits->flags, __ATOMIC_RELAXED) & LIMITS_CORES_SOFT) != 0;
+  if (share == 0 || share > BUCKET_FULL_PERMILLE) share = BUCKET_FULL_PERMILLE;
+  bool is_heard = page->version >= 2 && beat != 0 && (beat >= now_ns || now_ns - beat <= LIMITS_BEAT_FRESH_NS);
+  if (!is_heard || granted == 0) return share;
+  if (granted > BUCKET_FULL_PERMILLE) granted = BUCKET_FULL_PERMILLE;
+  return is_soft || granted < share ? granted : share;
+}
+
+uint64_t bucket_ask(struct region_device *device, uint64_t cost_ns) {
+  cost_ns = least(cost_ns, COST_MOST_NS);
+  __atomic_fetch_add(&device->granted_ns, cost_ns, __ATOMIC_RELAXED);
+  return __atomic_fetch_add(&device->turn_word, cost_ns, __ATOMIC_RELAXED);
+}
+
+/* Time is claimed before places are opened for it: killed in between, that much is lost, and nothing given twice. */
+static uint64_t claim_time(struct region_device *device, uint64_t now_ns) {
+  uint64_t since = __atomic_load_n(&device->refilled_ns, __ATOMIC_RELAXED);
+  for (;;) {
+    /* A clock that went back is another boot's: the region outlived the machine's sleep. */
+    bool is_first = since == 0 || since > now_ns + LIMITS_BEAT_FRESH_NS;
+    if (!is_first && since >= now_ns) return 0;
+    if (__atomic_compare_exchange_n(&device->refilled_ns, &since, now_ns, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+      return is_first ? 0 : now_ns - since;
+  }
+}
+
+void bucket_refill(struct region_device *device, uint32_t rate_permille, uint64_t largest_ns, uint64_t now_ns) {
+  uint64_t elapsed = least(claim_time(device, now_ns), COST_MOST_NS);
+  uint64_t room = 2 * least(largest_ns, COST_MOST_NS);
+  int64_t depth = (int64_t)((room > BUCKET_DEPTH_NS ? room : BUCKET_DEPTH_NS) * rate_permille / BUCKET_FULL_PERMILLE);
+  int64_t more = (int64_t)(elapsed * rate_permille / BUCKET_FULL_PERMILLE);
+  int64_t opened = open_now(device);
+  int64_t next;
+  do {
+    int64_t most = (int64_t)((uint64_t)asked_now(device) + (uint64_t)depth);
+    int64_t free = ahead(most, opened);
+    next = (int64_t)((uint64_t)opened + (uint64_t)(free <= 0 ? 0 : more < free ? more : free));
+  } while (!__atomic_compare_exchange_n(&device->opened_ns, &opened, next, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+  __atomic_store_n(&device->tokens_ns, ahead(next, asked_now(device)), __ATOMIC_RELAXED);
+}
+
+uint64_t bucket_wait(const struct region_device *device, uint64_t place, uint32_t rate_permille) {
+  int64_t missing = ahead((int64_t)place, open_now(device));
+  if (missing <= 0) return 0;
+  return least((uint64_t)missing, COST_MOST_NS) * BUCKET_FULL_PERMILLE / (rate_permille > 0 ? rate_permille : 1) + 1;
+}
+
+void bucket_correct(struct region_device *device, int64_t too_much_ns) {
+  __atomic_fetch_add(&device->opened_ns, too_much_ns, __ATOMIC_RELAXED);
+}
+
+int64_t bucket_tokens(const struct region_device *device) { return ahead(open_now(device), asked_now(device)); }
+
+uint64_t bucket_count_once(struct region_device *device, uint64_t start_ns, uint64_t end_ns) {
+  uint64_t counted = __atomic_load_n(&device->counted_ns, __ATOMIC_RELAXED);
+  for (;;) {
+    if (counted > end_ns + COST_MOST_NS) counted = 0;
+    if (end_ns <= counted) return 0;
+    uint64_t from = counted > start_ns ? counted : start_ns;
+    if (__atomic_compare_exchange_n(&device->counted_ns, &counted, end_ns, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+      return end_ns > from ? end_ns - from : 0;
+  }
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
+#include "compute.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "account.h"
+#include "hooks.h"
+
+/* Small launches are paid ahead by so much, so that most of them touch nothing shared. */
+#define CREDIT_NS 250000ll
+/* An event tells that so much estimated work has ended. */
+#define FENCE_NS 1000000u
+/* So much may be under way in a process; two launches may whatever they cost. Bounds how long giving back takes. */
+#define WINDOW_NS 8000000u
+/* Work that waits for a later launch of the same thread must not be waited for: after so long we let go. */
+#define LET_GO_NS 250000000u
+#define POLL_LEAST_NS 20000u
+#define POLL_MOST_NS 500000u
+
+static struct cost_table table;
+static int64_t credit[KERF_DEVICES_MAX];
+static uint64_t unfenced[KERF_DEVICES_MAX];
+uint64_t compute_uncounted;
+
+uint64_t compute_now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void compute_sleep(uint64_t until_ns) {
+  struct timespec until = {(time_t)(until_ns / 1000000000u), (long)(until_ns % 1000000000u)};
+  clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+}
+
+int compute_relax(void) {
+  int mode = CU_CAPTURE_MODE_RELAXED;
+  return DRIVER(cuThreadExchangeStreamCaptureMode)(&mode) == CUDA_SUCCESS ? mode : CU_CAPTURE_MODE_RELAXED;
+}
+
+void compute_restore(int mode) {
+  if (mode != CU_CAPTURE_MODE_RELAXED) DRIVER(cuThreadExchangeStreamCaptureMode)(&mode);
+}
+
+static void add_to_histogram(uint64_t *histogram, uint64_t ns, uint64_t base_ns) {
+  uint32_t bucket = 0;
+  for (; bucket < REGION_BUCKETS - 1 && ns >= base_ns << bucket; bucket++) {
+  }
+  __atomic_fetch_add(&histogram[bucket], 1, __ATOMIC_RELAXED);
+}
+
+/* With several devices all of a batch goes to the current one: of an unlimited slice it is no more than a hint. */
+void compute_count(void) {
+  CUcontext context;
+  int index = account_current(&context);
+  struct region *region = account_region();
+  uint64_t count = __atomic_exchange_n(&compute_uncounted, 0, __ATOMIC_RELAXED);
+  if (index >= 0 && region != NULL) __atomic_fetch_add(&region->devices[index].launches, count, __ATOMIC_RELAXED);
+}
+
+/* ---- waiting ---- */
+
+static void note_wait(struct region_device *device, uint64_t waited_ns) {
+  struct region *region = account_region();
+  __atomic_fetch_add(&device->throttled_ns, waited_ns, __ATOMIC_RELAXED);
+  if (region != NULL) add_to_histogram(region->throttle_histogram, waited_ns, REGION_THROTTLE_BASE_NS);
+}
+
+/* Until the place is open. The rate is read anew at each look: it may have changed, or gone altogether. */
+static void wait_for_place(const struct compute_launch *launch, uint64_t place, uint64_t paid_ns) {
+  uint64_t start = compute_now();
+  uint64_t now = start;
+  for (;;) {
+    const struct limits_page *page = limits_read();
+    if (page == NULL || !bucket_is_limited(&page->devices[launch->index])) break;
+    uint32_t rate = bucket_rate(page, launch->index, now);
+    bucket_refill(launch->device, rate, paid_ns, now);
+    uint64_t wait = bucket_wait(launch->device, place, rate);
+    if (wait == 0) break;
+    __atomic_store_n(&launch->device->demand_ns, now, __ATOMIC_RELAXED);
+    compute_sleep(now + (wait < BUCKET_LOOK_NS ? wait : BUCKET_LOOK_NS));
+    now = compute_now();
+  }
+  if (now > start) note_wait(launch->device, now - start);
+}
+
+static bool take_credit(uint32_t index, int64_t cost_ns) {
+  int64_t left = __atomic_load_n(&credit[index], __ATOMIC_RELAXED);
+  while (left >= cost_ns)
+    if (__atomic_compare_exchange_n(&credit[index], &left, left - cost_ns, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+      return true;
+  return false;
+}
+
+static void pay(const struct compute_launch *launch) {
+  if (take_credit(launch->index, (int64_t)launch->cost_ns)) return;
+  bool is_small = (int64_t)launch->cost_ns < CREDIT_NS;
+  uint64_t paid = is_small ? (uint64_t)CREDIT_NS : launch->cost_ns;
+  uint64_t place = bucket_ask(launch->device, paid);
+  if (launch->kind != COMPUTE_TOGETHER) wait_for_place(launch, place, paid);
+  if (is_small) __atomic_fetch_add(&credit[launch->index], (int64_t)(paid - launch->cost_ns), __ATOMIC_RELAXED);
+}
+
+/* Too much under way, or of a kernel that nobody has measured yet: then one at a time. */
+static bool is_crowded(const struct compute_launch *launch, uint32_t pending) {
+  if (!cost_is_known(launch->key)) return __atomic_load_n(&launch->key->pending, __ATOMIC_RELAXED) > 0;
+  return pending >= 2 && compute_outstanding(launch->index) > WINDOW_NS;
+}
+
+static void wait_for_room(const struct compute_launch *launch) {
+  uint32_t pending = compute_settle(launch->context);
+  uint64_t pause = POLL_LEAST_NS;
+  if (!is_crowded(launch, pending)) return;
+  uint64_t start = compute_now();
+  uint64_t now = start;
+  while (is_crowded(launch, pending) && now - start < LET_GO_NS) {
+    compute_sleep(now + pause);
+    pause = pause * 2 < POLL_MOST_NS ? pause * 2 : POLL_MOST_NS;
+    pending = compute_settle(launch->context);
+    now = compute_now();
+  }
+}
+
+/* ---- before ---- */
+
+/* Communication kernels wait on the device for other ranks, which may be waiting for a device that we would keep from
+ * them. Their names are C++ symbols: "_Z42ncclDevKernel_AllReduce…". */
+static bool is_collective(const char *name) {
+  static const char *const STEMS[] = {"ncclDevKernel", "ncclKernel"};
+  if (strncmp(name, "_Z", 2) == 0) {
+    name += 2;
+    while (*name >= '0' && *name <= '9') name++;
+  }
+  for (size_t i = 0; i < sizeof(STEMS) / sizeof(STEMS[0]); i++)
+    if (strncmp(name, STEMS[i], strlen(STEMS[i])) == 0) return true;
+  return false;
+}
+
+static void ask_name(struct cost_key *key, const struct cost_shape *shape) {
+  const char *name = NULL;
+  CUfunction function = (CUfunction)(uintptr_t)shape->function;
+  key->flags |= COST_NAMED;
+  if (shape->block[0] == UINT32_MAX) return;
+  if (DRIVER(cuFuncGetName)(&name, function) != CUDA_SUCCESS && DRIVER(cuKernelGetName)(&name, function) != CUDA_SUCCESS)
+    return;
+  if (name != NULL && is_collective(name)) key->flags |= COST_FREE;
+}
+
+/* Where the driver cannot tell (before 10.0) nothing captures. The default stream answers with an error while another
+ * stream is being captured: the launch will too, so we keep out. */
+static bool is_capturing(CUstream stream) {
+  int status = CU_STREAM_NOT_CAPTURING;
+  CUresult result = DRIVER(cuStreamIsCapturing)(stream, &status);
+  if (result == CUDA_SUCCESS) return status != CU_STREAM_NOT_CAPTURING;
+  return result != CUDA_ERROR_NOT_SUPPORTED;
+}
+
+static bool find_device(struct compute_launch *launch) {
+  const struct limits_page *page = limits_read();
+  int index = account_current(&launch->context);
+  struct region *region = index >= 0 ? account_region() : NULL;
+  if (page == NULL || region == NULL || (uint32_t)index >= page->device_count) return false;
+  launch->index = (uint32_t)index;
+  launch->device = &region->devices[index];
+  __atomic_fetch_add(&compute_uncounted, 1, __ATOMIC_RELAXED);
+  return bucket_is_limited(&page->devices[index]);
+}
+
+static void show_launches(const struct compute_launch *launch) {
+  uint64_t count = __atomic_exchange_n(&compute_uncounted, 0, __ATOMIC_RELAXED);
+  __atomic_fetch_add(&launch->device->launches, count, __ATOMIC_RELAXED);
+}
+
+static void before_slowly(struct compute_launch *launch, const struct cost_shape *shape, bool is_due) {
+  int mode = compute_relax();
+  if ((launch->key->flags & COST_NAMED) == 0) ask_name(launch->key, shape);
+  if ((launch->key->flags & COST_FREE) != 0) launch->kind = COMPUTE_TOGETHER;
+  if (launch->kind == COMPUTE_TOGETHER) compute_settle(launch->context);
+  else wait_for_room(launch);
+  launch->cost_ns = cost_of(launch->key);
+  pay(launch);
+  show_launches(launch);
+  if (is_due) launch->span = compute_span_open(launch->context, launch->stream, true);
+  launch->begun_ns = compute_now();
+  compute_restore(mode);
+}
+
+void compute_before(struct compute_launch *launch, struct cost_shape *shape, CUstream stream, enum compute_kind kind) {
+  launch->key = NULL;
+  if (!find_device(launch) || is_capturing(stream)) return;
+  launch->span = NULL;
+  launch->stream = stream;
+  launch->kind = kind;
+  shape->device = launch->index;
+  launch->key = cost_find(&table, shape);
+  launch->cost_ns = cost_of(launch->key);
+  bool is_due = cost_is_due(launch->key);
+  if (is_due || !cost_is_known(launch->key) || !take_credit(launch->index, (int64_t)launch->cost_ns))
+    before_slowly(launch, shape, is_due);
+}
+
+/* ---- after ---- */
+
+static void refund(const struct compute_launch *launch) {
+  if (launch->span != NULL) compute_span_drop(launch->span);
+  if ((int64_t)launch->cost_ns < CREDIT_NS)
+    __atomic_fetch_add(&credit[launch->index], (int64_t)launch->cost_ns, __ATOMIC_RELAXED);
+  else bucket_correct(launch->device, (int64_t)launch->cost_ns);
+}
+
+/* An event for every so much work, whoever's stream it is recorded on: over many the streams have their part. */
+static void fence(struct compute_launch *launch) {
+  uint64_t waiting = __atomic_add_fetch(&unfenced[launch->index], launch->cost_ns, __ATOMIC_RELAXED);
+  if (launch->span == NULL && waiting < FENCE_NS) return;
+  int mode = compute_relax();
+  if (launch->span == NULL) launch->span = compute_span_open(launch->context, launch->stream, false);
+  if (launch->span != NULL) {
+    launch->fenced_ns = __atomic_exchange_n(&unfenced[launch->index], 0, __ATOMIC_RELAXED);
+    compute_add_outstanding(launch->index, launch->fenced_ns);
+    compute_span_close(launch);
+  }
+  compute_restore(mode);
+}
+
+CUresult compute_after(struct compute_launch *launch, CUresult result) {
+  if (launch->key == NULL) return result;
+  if (result != CUDA_SUCCESS) refund(launch);
+  else fence(launch);
+  return result;
+}
+
+/* ---- graphs ---- */
+
+/* No block has these sizes. */
+void compute_shape_graph(struct cost_shape *shape, const void *graph) {
+  *shape = (struct cost_shape){.function = graph, .block = {UINT32_MAX, UINT32_MAX, UINT32_MAX}};
+}
+
+static struct cost_key *graph_key(const void *graph) {
+  struct cost_shape shape;
+  CUcontext context;
+  int index = account_current(&context);
+  compute_shape_graph(&shape, graph);
+  shape.device = index >= 0 ? (uint32_t)index : 0;
+  return cost_find(&table, &shape);
+}
+
+void compute_forget_graph(const void *graph) {
+  if (compute_is_limited()) cost_forget(graph_key(graph));
+}
+
+void compute_doubt_graph(const void *graph) {
+  if (compute_is_limited()) cost_doubt(graph_key(graph));
+}
