@@ -4,11 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "work.h"
+#include "graph.h"
 
 FAKE_EXPORT CUresult cuMemcpyHtoD_v2(CUdeviceptr to, const void *from, size_t size) {
   struct CUctx_st *context;
   CUresult result = cuda_current(&context);
+  if (result == CUDA_SUCCESS) result = capture_check_unsafe();
   if (result != CUDA_SUCCESS) return result;
   CHECK_ARGUMENT(to != 0 && from != NULL);
   stream_wait_legacy(context);
@@ -27,6 +28,7 @@ FAKE_EXPORT CUresult cuMemcpyDtoD_v2(CUdeviceptr to, CUdeviceptr from, size_t si
 FAKE_EXPORT CUresult cuMemsetD8_v2(CUdeviceptr to, unsigned char value, size_t size) {
   struct CUctx_st *context;
   CUresult result = cuda_current(&context);
+  if (result == CUDA_SUCCESS) result = capture_check_unsafe();
   if (result != CUDA_SUCCESS) return result;
   CHECK_ARGUMENT(to != 0);
   stream_wait_legacy(context);

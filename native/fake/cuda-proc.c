@@ -20,6 +20,8 @@ struct row {
 #define FAKE(symbol, name, since, per_thread) {name, fake_address_##symbol, since, per_thread},
 static const struct row ROWS[] = {
 #include "exports.def"
+    /* From CUDA 12 on, this name means the form with flags. */
+    {"cuGraphInstantiate", fake_address_cuGraphInstantiateWithFlags, 12000, 0},
 };
 #undef FAKE
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
-#include "work.h"
+#include "graph.h"
 
 #define EVENT_MAGIC 0x746e7665u
 #define FLAG_DISABLE_TIMING 2u
@@ -19,6 +19,7 @@ struct CUevent_st {
   bool is_recorded;
   uint64_t recorded_ns; /* of a record into a stream that had no queue */
   struct timeline_moment moment;
+  struct capture_point point; /* of a record into a capturing stream */
 };
 
 static CUresult check_event(CUevent event) {
@@ -56,10 +57,15 @@ static bool take_place(struct CUevent_st *event, struct timeline_client *client)
 
 static CUresult record(CUevent event, CUstream stream, bool is_per_thread) {
   struct stream_place place;
+  bool is_capturing = false;
   CUresult result = check_event(event);
   if (result == CUDA_SUCCESS) result = stream_find(stream, is_per_thread, &place);
   if (result != CUDA_SUCCESS) return result;
   if (place.context != event->context) return CUDA_ERROR_INVALID_HANDLE;
+  result = capture_of(&place, &is_capturing);
+  if (result != CUDA_SUCCESS) return result;
+  event->point = is_capturing ? *capture_point_of(&place) : (struct capture_point){0};
+  if (is_capturing) return CUDA_SUCCESS;
   event->is_recorded = true;
   event->recorded_ns = clock_now_ns();
   event->moment = (struct timeline_moment){0};
@@ -83,14 +89,20 @@ FAKE_EXPORT CUresult cuEventRecordWithFlags_ptsz(CUevent event, CUstream stream,
 
 static bool is_queued(const struct CUevent_st *event) { return event->moment.seq > 0 && has_place(event); }
 
-FAKE_EXPORT CUresult cuEventSynchronize(CUevent event) {
+static CUresult check_known(CUevent event) {
   CUresult result = check_event(event);
+  if (result == CUDA_SUCCESS && event->point.capture != 0) return capture_break_event(&event->point);
+  return result == CUDA_SUCCESS ? capture_check_unsafe() : result;
+}
+
+FAKE_EXPORT CUresult cuEventSynchronize(CUevent event) {
+  CUresult result = check_known(event);
   if (result == CUDA_SUCCESS && is_queued(event)) stream_wait(&event->moment);
   return result;
 }
 
 FAKE_EXPORT CUresult cuEventQuery(CUevent event) {
-  CUresult result = check_event(event);
+  CUresult result = check_known(event);
   if (result != CUDA_SUCCESS || !is_queued(event)) return result;
   return stream_has_come(&event->moment) ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY;
 }
@@ -98,6 +110,7 @@ FAKE_EXPORT CUresult cuEventQuery(CUevent event) {
 static CUresult time_of(CUevent event, uint64_t *time_ns) {
   CUresult result = check_event(event);
   if (result != CUDA_SUCCESS) return result;
+  if (event->point.capture != 0) return CUDA_ERROR_CAPTURED_EVENT;
   if (!event->is_recorded || (event->flags & FLAG_DISABLE_TIMING) != 0) return CUDA_ERROR_INVALID_HANDLE;
   *time_ns = event->recorded_ns;
   if (!is_queued(event)) return CUDA_SUCCESS;
@@ -139,8 +152,12 @@ FAKE_EXPORT CUresult cuEventDestroy(CUevent event) { return cuEventDestroy_v2(ev
 static CUresult wait_event(CUstream stream, CUevent event, bool is_per_thread) {
   struct stream_place place;
   struct timeline_moment moment;
+  bool is_capturing = false;
   CUresult result = check_event(event);
   if (result == CUDA_SUCCESS) result = stream_find(stream, is_per_thread, &place);
+  if (result == CUDA_SUCCESS && event->point.capture != 0) return capture_join(&place, &event->point);
+  if (result == CUDA_SUCCESS) result = capture_of(&place, &is_capturing);
+  if (result == CUDA_SUCCESS && is_capturing) return capture_break_isolation(&place);
   if (result != CUDA_SUCCESS || !is_queued(event)) return result;
   return stream_push(&place, &(struct timeline_work){.kind = TIMELINE_WAIT, .awaited = event->moment}, &moment);
 }

@@ -2,9 +2,10 @@
 // Fake libcuda: launches of kernels and host functions.
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "clock.h"
-#include "work.h"
+#include "graph.h"
 
 struct launch {
   CUfunction function;
@@ -13,13 +14,23 @@ struct launch {
   bool is_per_thread;
 };
 
+static CUresult record_kernel(const struct launch *launch, const struct stream_place *place) {
+  struct CUgraphNode_st like = {.type = CU_NODE_KERNEL, .kernel = {.function = launch->function}};
+  memcpy(like.kernel.grid, launch->shape.grid, sizeof(like.kernel.grid));
+  memcpy(like.kernel.block, launch->shape.block, sizeof(like.kernel.block));
+  return capture_add(place, &like, NULL);
+}
+
 static CUresult launch(const struct launch *launch) {
   struct stream_place place;
+  bool is_capturing = false;
   struct timeline_moment moment;
   CUresult result = stream_find(launch->stream, launch->is_per_thread, &place);
   if (result != CUDA_SUCCESS) return result;
   if (!kernel_is_function(launch->function)) return CUDA_ERROR_INVALID_HANDLE;
   for (int i = 0; i < 3; i++) CHECK_ARGUMENT(launch->shape.grid[i] > 0 && launch->shape.block[i] > 0);
+  result = capture_of(&place, &is_capturing);
+  if (result != CUDA_SUCCESS || is_capturing) return is_capturing ? record_kernel(launch, &place) : result;
   uint64_t gpu_ns = kernel_gpu_ns(launch->function, &launch->shape, place.context->device);
   if (gpu_ns == 0 && !stream_is_timed(place.context)) return CUDA_SUCCESS;
   struct timeline_work work = {TIMELINE_KERNEL, launch->function->kernel.sm_permille, gpu_ns, 0, {0}};
@@ -135,9 +146,13 @@ static CUresult start_host_call(struct host_call *call) {
 
 static CUresult launch_host(CUstream stream, CUhostFn function, void *argument, bool is_per_thread) {
   struct stream_place place;
+  bool is_capturing = false;
   CUresult result = stream_find(stream, is_per_thread, &place);
+  if (result == CUDA_SUCCESS) result = capture_of(&place, &is_capturing);
   if (result != CUDA_SUCCESS) return result;
   CHECK_ARGUMENT(function != NULL);
+  struct CUgraphNode_st like = {.type = CU_NODE_HOST, .function = function, .argument = argument};
+  if (is_capturing) return capture_add(&place, &like, NULL);
   if (!stream_is_timed(place.context)) {
     function(argument);
     return CUDA_SUCCESS;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "graph.h"
 
 #define FLAG_NON_BLOCKING 1u
 
@@ -144,6 +145,7 @@ static CUresult synchronize(CUstream stream, bool is_per_thread) {
   struct stream_place place;
   struct timeline_moment moment;
   CUresult result = stream_find(stream, is_per_thread, &place);
+  if (result == CUDA_SUCCESS) result = capture_check_wait(&place);
   if (result != CUDA_SUCCESS || !stream_is_timed(place.context)) return result;
   result = last_moment(&place, &moment);
   if (result == CUDA_SUCCESS) stream_wait(&moment);
@@ -154,6 +156,7 @@ static CUresult query(CUstream stream, bool is_per_thread) {
   struct stream_place place;
   struct timeline_moment moment;
   CUresult result = stream_find(stream, is_per_thread, &place);
+  if (result == CUDA_SUCCESS) result = capture_check_wait(&place);
   if (result != CUDA_SUCCESS || !stream_is_timed(place.context)) return result;
   result = last_moment(&place, &moment);
   if (result != CUDA_SUCCESS) return result;
@@ -168,6 +171,7 @@ FAKE_EXPORT CUresult cuStreamQuery_ptsz(CUstream stream) { return query(stream, 
 FAKE_EXPORT CUresult cuCtxSynchronize(void) {
   struct CUctx_st *context;
   CUresult result = cuda_current(&context);
+  if (result == CUDA_SUCCESS) result = capture_check_context(context);
   if (result == CUDA_SUCCESS) stream_wait_all(context);
   return result;
 }
@@ -184,7 +188,7 @@ FAKE_EXPORT CUresult cuStreamCreateWithPriority(CUstream *stream, unsigned int f
   uint32_t number = __atomic_fetch_add(&streams_made, 1, __ATOMIC_RELAXED);
   uint32_t lane = flags == FLAG_NON_BLOCKING ? LANE_FREE + number % (TIMELINE_STREAMS - LANE_FREE)
                                              : LANE_BLOCKING + number % (LANE_FREE - LANE_BLOCKING);
-  **stream = (struct CUstream_st){context, STREAM_MAGIC, flags, priority, lane, NULL};
+  **stream = (struct CUstream_st){context, STREAM_MAGIC, flags, priority, lane, {0}};
   return CUDA_SUCCESS;
 }
 
@@ -198,6 +202,7 @@ FAKE_EXPORT CUresult cuStreamDestroy_v2(CUstream stream) {
   CUresult result = stream_find(stream, false, &place);
   if (result != CUDA_SUCCESS) return result;
   if (place.stream == NULL) return CUDA_ERROR_INVALID_HANDLE;
+  capture_drop(&stream->point);
   stream->magic = 0;
   free(stream);
   return CUDA_SUCCESS;

@@ -3,6 +3,7 @@
 #ifndef KERF_FAKE_WORK_H
 #define KERF_FAKE_WORK_H
 
+#include "capture.h"
 #include "cuda.h"
 #include "timeline.h"
 
@@ -21,7 +22,7 @@ struct CUstream_st {
   uint32_t flags;
   int priority;
   uint32_t lane;
-  struct capture *capture; /* NULL while nothing is recorded here */
+  struct capture_point point; /* where it is in the capture it takes part in */
 };
 
 /* What a stream argument means. */

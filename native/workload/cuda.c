@@ -9,13 +9,15 @@
 struct cuda_functions cuda;
 struct nvml_functions nvml;
 
+static void *cuda_library;
+
 static void resolve(void *library, void *out, const char *name) {
   void *found = dlsym(library, name);
   memcpy(out, &found, sizeof(found));
 }
 
 bool cuda_load(void) {
-  void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+  void *library = cuda_library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
   if (library == NULL) return false;
   resolve(library, &cuda.init, "cuInit");
   resolve(library, &cuda.device_count, "cuDeviceGetCount");
@@ -42,6 +44,8 @@ bool cuda_load(void) {
   resolve(library, &cuda.error_name, "cuGetErrorName");
   return cuda.init != NULL;
 }
+
+void cuda_resolve(void *out, const char *name) { resolve(cuda_library, out, name); }
 
 bool nvml_load(void) {
   void *library = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);

@@ -58,6 +58,8 @@ struct memory_api {
 /* False where the library is not to be had. */
 bool cuda_load(void);
 bool nvml_load(void);
+/* Puts the address of one more function of the driver into the pointer at `out`; NULL where there is none. */
+void cuda_resolve(void *out, const char *name);
 /* cuInit and a current context on the device; the driver's code otherwise. */
 CUresult cuda_start(int device);
 const char *cuda_error(CUresult code);

@@ -7,6 +7,7 @@
 //   kerf-workload hammer [--procs 4] [--seconds 3] [--most MIB] [--api …]
 //   kerf-workload loop [--most MIB] [--seconds 0 (for ever)]
 //   kerf-workload ask [--api …] [--device N]                    obeys lines on its input, see ask.c
+//   kerf-workload launch [--pattern async|sync|graph] [--kernel-us 200] [--seconds 3] [--procs 1] [--gap-us 0] [--after-ms 0]
 //
 // API is a row of apis.c; hammer also takes `all`: each at random.
 #define _GNU_SOURCE
@@ -21,6 +22,7 @@
 
 #include "ask.h"
 #include "cuda.h"
+#include "launch.h"
 
 struct options {
   const char *verb;
@@ -32,6 +34,7 @@ struct options {
   int procs;
   double seconds;
   double hold_seconds;
+  struct launch_options launch;
 };
 
 static double now(void) {
@@ -254,6 +257,15 @@ static int run_loop(const struct options *options) {
 }
 
 static int run_ask(const struct options *options) { return ask_run(options->api, options->device); }
+/* ---- launch ---- */
+
+static int run_launch(const struct options *options) {
+  struct launch_options launch = options->launch;
+  launch.device = options->device;
+  launch.procs = options->procs;
+  launch.for_ns = (uint64_t)(options->seconds * 1e9);
+  return launch_run(&launch);
+}
 
 /* ---- command line ---- */
 
@@ -264,12 +276,21 @@ struct verb {
 
 static const struct verb VERBS[] = {
     {"info", run_info}, {"alloc", run_alloc}, {"fill", run_fill}, {"hammer", run_hammer}, {"loop", run_loop},
-    {"ask", run_ask},
+    {"ask", run_ask}, {"launch", run_launch},
 };
 
 static int fail(const char *what, const char *value) {
-  fprintf(stderr, "kerf-workload: %s '%s'; verbs are info, alloc MIB, fill, hammer, loop, ask\n", what, value);
+  fprintf(stderr, "kerf-workload: %s '%s'; verbs are info, alloc MIB, fill, hammer, loop, ask, launch\n", what, value);
   return 2;
+}
+
+static bool read_launch_option(struct launch_options *launch, const char *name, const char *value) {
+  if (strcmp(name, "--pattern") == 0) return launch_pattern(value, &launch->pattern);
+  if (strcmp(name, "--kernel-us") == 0) launch->kernel_ns = (uint64_t)(atof(value) * 1e3);
+  else if (strcmp(name, "--gap-us") == 0) launch->gap_ns = (uint64_t)(atof(value) * 1e3);
+  else if (strcmp(name, "--after-ms") == 0) launch->after_ns = (uint64_t)(atof(value) * 1e6);
+  else return false;
+  return true;
 }
 
 static bool read_option(struct options *options, const char *name, const char *value) {
@@ -283,12 +304,14 @@ static bool read_option(struct options *options, const char *name, const char *v
   else if (strcmp(name, "--procs") == 0) options->procs = atoi(value);
   else if (strcmp(name, "--seconds") == 0) options->seconds = atof(value);
   else if (strcmp(name, "--hold") == 0) options->hold_seconds = atof(value);
-  else return false;
+  else return read_launch_option(&options->launch, name, value);
   return true;
 }
 
 int main(int argc, char **argv) {
-  struct options options = {argc > 1 ? argv[1] : "", memory_api("malloc"), 0, 1, 0, 0, 4, 3, 0};
+  struct options options = {.verb = argc > 1 ? argv[1] : "", .api = memory_api("malloc"), .step_mib = 1, .procs = 4, .seconds = 3,
+                            .launch = {.kernel_ns = 200000}};
+  if (strcmp(options.verb, "launch") == 0) options.procs = 1;
   if (strcmp(options.verb, "loop") == 0) options.seconds = 0;
   for (int i = 2; i < argc; i++) {
     if (strcmp(argv[i], "--json") == 0) continue;
