@@ -257,6 +257,7 @@ static int run_loop(const struct options *options) {
 }
 
 static int run_ask(const struct options *options) { return ask_run(options->api, options->device); }
+
 /* ---- launch ---- */
 
 static int run_launch(const struct options *options) {
