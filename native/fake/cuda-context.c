@@ -2,6 +2,7 @@
 // Fake libcuda: contexts, primary and made ones, and the stack of current contexts a thread has.
 #include <sched.h>
 
+#include "pool.h"
 #include "work.h"
 
 #define STACK_DEPTH 16u
@@ -44,6 +45,7 @@ static void close_context(struct CUctx_st *context) {
   const struct fake_gpu *gpu = cuda_gpu(context->device);
   stream_drop(context);
   cuda_memory_drop(context);
+  if (context->is_primary) pool_reset(context->device);
   if (gpu->context_bytes > 0) world_refund(&fake_cuda.world, gpu->index, gpu->context_bytes, REGION_CLASS_DRIVER);
   context->refs = 0;
 }
@@ -86,6 +88,7 @@ FAKE_EXPORT CUresult cuDevicePrimaryCtxReset_v2(CUdevice device) {
   if (fake_cuda.primary[device].refs == 0) return CUDA_SUCCESS;
   stream_drop(&fake_cuda.primary[device]);
   cuda_memory_drop(&fake_cuda.primary[device]);
+  pool_reset((uint32_t)device);
   return CUDA_SUCCESS;
 }
 

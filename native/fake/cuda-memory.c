@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "cuda-holdings.h"
+#include "pool.h"
 
 #define GRAIN 512ull
 #define VMM_GRAIN 0x200000ull
@@ -13,8 +14,12 @@
 
 static uint64_t round_up(uint64_t value, uint64_t grain) { return (value + grain - 1) / grain * grain; }
 
+/* What this process's pools keep unused goes before a request is refused, as in the driver. */
 static bool charge(uint32_t device, uint64_t bytes, uint32_t memory_class) {
-  return world_charge(&fake_cuda.world, cuda_gpu(device)->index, bytes, memory_class);
+  uint32_t gpu = cuda_gpu(device)->index;
+  if (world_charge(&fake_cuda.world, gpu, bytes, memory_class)) return true;
+  pool_shrink(device);
+  return world_charge(&fake_cuda.world, gpu, bytes, memory_class);
 }
 
 static void refund(uint32_t device, uint64_t bytes, uint32_t memory_class) {
@@ -41,9 +46,13 @@ static CUresult allocate(CUdeviceptr *out, size_t size, struct CUctx_st *context
   return CUDA_SUCCESS;
 }
 
-static CUresult release(CUdeviceptr pointer) {
+CUresult cuda_memory_free(CUdeviceptr pointer) {
   struct ptrmap_entry entry;
   if (!ptrmap_take(&fake_cuda.map, pointer, PTRMAP_POINTER, &entry)) return CUDA_ERROR_INVALID_VALUE;
+  if (entry.memory_class == REGION_CLASS_ASYNC) {
+    pool_free_now(&entry);
+    return CUDA_SUCCESS;
+  }
   give_address(entry.key, entry.bytes);
   refund(entry.device, entry.bytes, entry.memory_class);
   return CUDA_SUCCESS;
@@ -89,7 +98,7 @@ FAKE_EXPORT CUresult cuMemAllocPitch_v2(CUdeviceptr *out, size_t *pitch, size_t 
 FAKE_EXPORT CUresult cuMemFree_v2(CUdeviceptr pointer) {
   WITH_CURRENT(context);
   (void)context;
-  return release(pointer);
+  return cuda_memory_free(pointer);
 }
 
 /* The 32-bit forms of CUDA before 3.2 cannot name our addresses; they are there as symbols, as in the real one. */
@@ -134,90 +143,4 @@ FAKE_EXPORT CUresult cuMemGetAddressRange_v2(CUdeviceptr *base, size_t *size, CU
   if (base != NULL) *base = entry.key;
   if (size != NULL) *size = entry.bytes;
   return CUDA_SUCCESS;
-}
-
-/* ---- stream-ordered ---- */
-
-FAKE_EXPORT CUresult cuMemAllocAsync(CUdeviceptr *out, size_t size, CUstream stream) {
-  struct CUctx_st *context;
-  CUresult result = cuda_stream_context(stream, &context);
-  return result != CUDA_SUCCESS ? result : allocate(out, size, context, REGION_CLASS_ASYNC);
-}
-
-FAKE_EXPORT CUresult cuMemAllocAsync_ptsz(CUdeviceptr *out, size_t size, CUstream stream) {
-  struct CUctx_st *context;
-  CUresult result = cuda_stream_context(stream, &context);
-  return result != CUDA_SUCCESS ? result : allocate(out, size, context, REGION_CLASS_ASYNC);
-}
-
-FAKE_EXPORT CUresult cuMemFreeAsync(CUdeviceptr pointer, CUstream stream) {
-  struct CUctx_st *context;
-  CUresult result = cuda_stream_context(stream, &context);
-  return result != CUDA_SUCCESS ? result : release(pointer);
-}
-
-FAKE_EXPORT CUresult cuMemFreeAsync_ptsz(CUdeviceptr pointer, CUstream stream) {
-  struct CUctx_st *context;
-  CUresult result = cuda_stream_context(stream, &context);
-  return result != CUDA_SUCCESS ? result : release(pointer);
-}
-
-struct CUmemPoolHandle_st {
-  struct CUctx_st owner; /* looks like a context of the pool's device, so that allocations keep their device */
-  bool is_live;
-};
-
-static struct CUmemPoolHandle_st default_pools[FAKE_GPUS_MAX];
-static struct CUmemPoolHandle_st pools[64];
-
-static bool is_pool(const struct CUmemPoolHandle_st *pool) {
-  bool is_default = pool >= default_pools && pool < default_pools + FAKE_GPUS_MAX;
-  bool is_made = pool >= pools && pool < pools + 64;
-  return (is_default || is_made) && pool->is_live;
-}
-
-FAKE_EXPORT CUresult cuDeviceGetDefaultMemPool(CUmemoryPool *pool, CUdevice device) {
-  CHECK_READY();
-  CHECK_ARGUMENT(pool != NULL);
-  if (device < 0 || (uint32_t)device >= fake_cuda.world.count) return CUDA_ERROR_INVALID_DEVICE;
-  default_pools[device].owner.device = (uint32_t)device;
-  default_pools[device].is_live = true;
-  *pool = &default_pools[device];
-  return CUDA_SUCCESS;
-}
-
-FAKE_EXPORT CUresult cuDeviceGetMemPool(CUmemoryPool *pool, CUdevice device) {
-  return cuDeviceGetDefaultMemPool(pool, device);
-}
-
-FAKE_EXPORT CUresult cuMemPoolCreate(CUmemoryPool *pool, const struct cuda_pool_props *props) {
-  CHECK_READY();
-  CHECK_ARGUMENT(pool != NULL && props != NULL && props->location.type == CU_MEM_LOCATION_TYPE_DEVICE);
-  if (props->location.id < 0 || (uint32_t)props->location.id >= fake_cuda.world.count) return CUDA_ERROR_INVALID_DEVICE;
-  for (uint32_t i = 0; i < 64; i++) {
-    if (__atomic_exchange_n(&pools[i].is_live, true, __ATOMIC_SEQ_CST)) continue;
-    pools[i].owner.device = (uint32_t)props->location.id;
-    *pool = &pools[i];
-    return CUDA_SUCCESS;
-  }
-  return CUDA_ERROR_OUT_OF_MEMORY;
-}
-
-FAKE_EXPORT CUresult cuMemPoolDestroy(CUmemoryPool pool) {
-  CHECK_READY();
-  CHECK_ARGUMENT(pool != NULL && is_pool(pool));
-  pool->is_live = false;
-  return CUDA_SUCCESS;
-}
-
-FAKE_EXPORT CUresult cuMemAllocFromPoolAsync(CUdeviceptr *out, size_t size, CUmemoryPool pool, CUstream stream) {
-  struct CUctx_st *context;
-  CUresult result = cuda_stream_context(stream, &context);
-  if (result != CUDA_SUCCESS) return result;
-  CHECK_ARGUMENT(pool != NULL && is_pool(pool));
-  return allocate(out, size, &pool->owner, REGION_CLASS_ASYNC);
-}
-
-FAKE_EXPORT CUresult cuMemAllocFromPoolAsync_ptsz(CUdeviceptr *out, size_t size, CUmemoryPool pool, CUstream stream) {
-  return cuMemAllocFromPoolAsync(out, size, pool, stream);
 }

@@ -47,6 +47,8 @@ CUresult cuda_ready(void);
 CUresult cuda_current(struct CUctx_st **context);
 struct fake_gpu *cuda_gpu(uint32_t device);
 CUresult cuda_stream_context(CUstream stream, struct CUctx_st **context);
+/* Whatever it was allocated by; INVALID_VALUE where it is no allocation. */
+CUresult cuda_memory_free(CUdeviceptr pointer);
 /* Frees everything the context owns. */
 void cuda_memory_drop(struct CUctx_st *context);
 /* Address space for `bytes`; 0 where there is none left. */

@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "graph.h"
+#include "pool.h"
 
 #define FLAG_NON_BLOCKING 1u
 
@@ -146,10 +147,12 @@ static CUresult synchronize(CUstream stream, bool is_per_thread) {
   struct timeline_moment moment;
   CUresult result = stream_find(stream, is_per_thread, &place);
   if (result == CUDA_SUCCESS) result = capture_check_wait(&place);
-  if (result != CUDA_SUCCESS || !stream_is_timed(place.context)) return result;
-  result = last_moment(&place, &moment);
-  if (result == CUDA_SUCCESS) stream_wait(&moment);
-  return result;
+  if (result != CUDA_SUCCESS) return result;
+  if (stream_is_timed(place.context)) result = last_moment(&place, &moment);
+  if (result != CUDA_SUCCESS) return result;
+  if (stream_is_timed(place.context)) stream_wait(&moment);
+  pool_rest(place.context->device, stream, is_per_thread, false);
+  return CUDA_SUCCESS;
 }
 
 static CUresult query(CUstream stream, bool is_per_thread) {
@@ -172,8 +175,10 @@ FAKE_EXPORT CUresult cuCtxSynchronize(void) {
   struct CUctx_st *context;
   CUresult result = cuda_current(&context);
   if (result == CUDA_SUCCESS) result = capture_check_context(context);
-  if (result == CUDA_SUCCESS) stream_wait_all(context);
-  return result;
+  if (result != CUDA_SUCCESS) return result;
+  stream_wait_all(context);
+  pool_rest(context->device, NULL, false, true);
+  return CUDA_SUCCESS;
 }
 
 /* ---- handles ---- */

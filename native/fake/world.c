@@ -12,6 +12,7 @@
 
 #define DEFAULT_DIR "/run/kerf-fake"
 #define PATH_BYTES 512
+#define POOL_BLOCK_BYTES (32ull << 20)
 /* Record locks beyond the file's end say who lives: byte SLOT_LOCKS + i belongs to the owner of slot i. The
  * kernel drops them at death, shows them across pid namespaces, and tells the owner's pid as the asker sees it. */
 #define SLOT_LOCKS ((off_t)REGION_BYTES)
@@ -66,6 +67,7 @@ static void read_gpu_number(struct fake_gpu *gpu, const char *key, long long val
   if (strcmp(key, "minor") == 0) gpu->minor = (uint32_t)value;
   if (strcmp(key, "memory_mib") == 0) gpu->memory_bytes = (uint64_t)value << 20;
   if (strcmp(key, "context_mib") == 0) gpu->context_bytes = (uint64_t)value << 20;
+  if (strcmp(key, "pool_block_mib") == 0) gpu->pool_block_bytes = (uint64_t)value << 20;
   if (strcmp(key, "sm_count") == 0) gpu->sm_count = (uint32_t)value;
   if (strcmp(key, "max_threads_per_sm") == 0) gpu->max_threads_per_sm = (uint32_t)value;
   if (strcmp(key, "pci_device_id") == 0) gpu->pci_device_id = (uint32_t)value;
@@ -89,6 +91,7 @@ static void read_line(struct fake_world *world, char *line) {
   if (strcmp(line, "[gpu]") == 0 && world->all_count < FAKE_GPUS_MAX) {
     struct fake_gpu *gpu = &world->all[world->all_count];
     *gpu = (struct fake_gpu){.index = world->all_count, .minor = world->all_count, .numa_node = -1, .pcie_switch = -1};
+    gpu->pool_block_bytes = POOL_BLOCK_BYTES;
     world->all_count++;
     return;
   }

@@ -17,7 +17,6 @@ typedef struct CUfunc_st *CUfunction;
 typedef struct CUevent_st *CUevent;
 typedef struct CUmemPoolHandle_st *CUmemoryPool;
 typedef void (*CUhostFn)(void *argument);
-
 typedef struct CUgraph_st *CUgraph;
 typedef struct CUgraphNode_st *CUgraphNode;
 typedef struct CUgraphExec_st *CUgraphExec;
@@ -41,8 +40,8 @@ enum {
   CUDA_ERROR_UNKNOWN = 999,
 };
 
-enum { CU_MEM_LOCATION_TYPE_DEVICE = 1 };
-enum { CU_MEM_ALLOCATION_TYPE_PINNED = 1 };
+enum { CU_MEM_LOCATION_TYPE_DEVICE = 1, CU_MEM_LOCATION_TYPE_HOST = 2 };
+enum { CU_MEM_ALLOCATION_TYPE_PINNED = 1, CU_MEM_ALLOCATION_TYPE_MANAGED = 2 };
 
 /* Handles that stand for "the current context's default stream". */
 #define CU_STREAM_LEGACY_NUMBER 1u
@@ -85,6 +84,30 @@ struct cuda_launch_config {
   CUstream stream;
   void *attributes;
   unsigned int attribute_count;
+};
+
+/* Attributes of cuMemPoolGetAttribute. */
+enum {
+  CU_POOL_RELEASE_THRESHOLD = 4,
+  CU_POOL_RESERVED_CURRENT = 5,
+  CU_POOL_RESERVED_HIGH = 6,
+  CU_POOL_USED_CURRENT = 7,
+  CU_POOL_USED_HIGH = 8,
+};
+
+/* Attributes of cuDeviceGetGraphMemAttribute. */
+enum { CU_GRAPH_MEM_USED_CURRENT, CU_GRAPH_MEM_USED_HIGH, CU_GRAPH_MEM_RESERVED_CURRENT, CU_GRAPH_MEM_RESERVED_HIGH };
+
+/* What cuGraphNodeGetType answers for memory nodes. */
+enum { CU_GRAPH_NODE_TYPE_GRAPH = 4, CU_GRAPH_NODE_TYPE_MEM_ALLOC = 10, CU_GRAPH_NODE_TYPE_MEM_FREE = 11 };
+
+/* CUDA_MEM_ALLOC_NODE_PARAMS, the same in both versions. */
+struct cuda_graph_alloc {
+  struct cuda_pool_props props;
+  const void *access;
+  size_t access_count;
+  size_t bytes;
+  CUdeviceptr address; /* out */
 };
 
 enum { CU_STREAM_NOT_CAPTURING = 0, CU_STREAM_CAPTURING = 1 };

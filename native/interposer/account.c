@@ -12,6 +12,7 @@
 
 #include "hooks.h"
 #include "limits.h"
+#include "pool.h"
 
 #define REGION_PATH KERF_PREFIX "/region"
 #define GRAIN 512ull
@@ -181,6 +182,7 @@ static bool open_account(void) {
   uint32_t pid = (uint32_t)getpid();
   if (!map_region() || !ledger_is_region(region) || !open_own_file()) return false;
   ptrmap_abandon(&map);
+  pool_abandon();
   is_reaping = 0;
   ledger = (struct ledger){region, NULL, &BY_PID};
   own_namespace = ledger_pid_namespace();
@@ -264,6 +266,13 @@ bool account_limit(CUdevice device, uint64_t *limit_bytes) {
   return true;
 }
 
+bool account_growth(CUdevice device, uint64_t *limit_bytes) {
+  int index = account_index(device);
+  if (index < 0) return false;
+  *limit_bytes = limits_growth(limits_read(), (uint32_t)index);
+  return true;
+}
+
 uint64_t account_used(CUdevice device) {
   int index = account_index(device);
   if (own_namespace == 0) own_namespace = ledger_pid_namespace();
@@ -307,6 +316,36 @@ uint64_t account_round(uint64_t bytes) {
   return bytes > REGION_USED_MASK ? bytes : (bytes + GRAIN - 1) / GRAIN * GRAIN;
 }
 
+CUresult account_try(const struct ledger_charge *charge) {
+  const struct limits_page *page = limits_read();
+  if (page == NULL || !is_ready()) return CUDA_ERROR_NO_DEVICE;
+  bool fits = ledger_try(&ledger, *charge, limits_growth(page, charge->device)) == LEDGER_OK;
+  return fits ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
+}
+
+void account_refuse(const struct ledger_charge *charge) {
+  if (is_ready()) ledger_count_refusal(&ledger, *charge);
+}
+
+static bool has_account(void) { return is_open(__atomic_load_n(&open_state, __ATOMIC_ACQUIRE)); }
+
+void account_refund(const struct ledger_charge *charge) {
+  if (has_account()) ledger_refund(&ledger, *charge);
+}
+
+void account_force(const struct ledger_charge *charge) {
+  if (has_account()) ledger_try(&ledger, *charge, REGION_USED_MASK);
+}
+
+uint64_t account_own_beside(uint32_t index, uint32_t memory_class) {
+  uint64_t bytes = 0;
+  if (!has_account()) return 0;
+  for (uint32_t i = 0; i < REGION_CLASSES; i++)
+    if (i != memory_class) bytes += __atomic_load_n(&ledger.slot->used[index][i], __ATOMIC_SEQ_CST);
+  return bytes;
+}
+
+/* What our own pools keep unused is ours to take before we refuse. */
 CUresult account_charge_device(struct account_charge *charge, CUdevice device, uint64_t bytes) {
   int index = account_index(device);
   if (limits_read() == NULL || !is_ready()) return CUDA_ERROR_NO_DEVICE;
@@ -314,8 +353,10 @@ CUresult account_charge_device(struct account_charge *charge, CUdevice device, u
   charge->ledger.device = (uint32_t)index;
   charge->ledger.bytes = bytes;
   charge->is_free_of_charge = false;
-  uint64_t limit = limits_memory(limits_read(), (uint32_t)index);
-  return ledger_reserve(&ledger, charge->ledger, limit) == LEDGER_OK ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
+  CUresult result = account_try(&charge->ledger);
+  if (result == CUDA_ERROR_OUT_OF_MEMORY && pool_give_back((uint32_t)index)) result = account_try(&charge->ledger);
+  if (result == CUDA_ERROR_OUT_OF_MEMORY) account_refuse(&charge->ledger);
+  return result;
 }
 
 CUresult account_charge_current(struct account_charge *charge, uint64_t bytes, uint32_t memory_class) {
@@ -338,18 +379,13 @@ static CUresult foreign_device(CUcontext context, CUdevice *device) {
   return result;
 }
 
-CUresult account_charge_stream(struct account_charge *charge, CUstream stream, uint64_t bytes) {
-  CUcontext current = NULL, context = NULL;
-  CUdevice device;
+CUresult account_stream_device(CUstream stream, CUcontext *context, CUdevice *device) {
+  CUcontext current = NULL;
   bool is_default = (uintptr_t)stream <= CU_STREAM_PER_THREAD_NUMBER;
-  if (!is_default && DRIVER(cuStreamGetCtx)(stream, &context) != CUDA_SUCCESS) is_default = true;
-  if (is_default || (DRIVER(cuCtxGetCurrent)(&current) == CUDA_SUCCESS && current == context))
-    return account_charge_current(charge, bytes, REGION_CLASS_ASYNC);
-  CUresult result = foreign_device(context, &device);
-  if (result != CUDA_SUCCESS) return result;
-  charge->owner = (uint64_t)(uintptr_t)context;
-  charge->ledger.memory_class = REGION_CLASS_ASYNC;
-  return account_charge_device(charge, device, bytes);
+  if (!is_default && DRIVER(cuStreamGetCtx)(stream, context) != CUDA_SUCCESS) is_default = true;
+  if (is_default || (DRIVER(cuCtxGetCurrent)(&current) == CUDA_SUCCESS && current == *context))
+    return current_device(context, device);
+  return foreign_device(*context, device);
 }
 
 CUresult account_settle(const struct account_charge *charge, CUresult result, uint64_t key, uint8_t kind) {
@@ -372,7 +408,13 @@ bool account_take(uint64_t key, uint8_t kind, struct ptrmap_entry *entry) {
 
 void account_keep(const struct ptrmap_entry *entry) { ptrmap_put(&map, entry); }
 
+/* Memory of a pool goes back to the pool; what is freed at once was waited for. */
 void account_drop(const struct ptrmap_entry *entry) {
+  if (entry->kind == PTRMAP_POINTER && entry->memory_class == REGION_CLASS_ASYNC) {
+    pool_gave((struct pool *)(uintptr_t)entry->owner, entry->bytes, 0);
+    pool_rested(0);
+    return;
+  }
   ledger_refund(&ledger, (struct ledger_charge){entry->device, entry->memory_class, entry->bytes});
 }
 

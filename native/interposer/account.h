@@ -33,13 +33,24 @@ uint64_t account_used(CUdevice device);
 int account_current(CUcontext *context);
 /* NULL where the region cannot be used. */
 struct region *account_region(void);
+/* Where growth ends right now: the slice's size, or less while somebody else has borrowed of it. */
+bool account_growth(CUdevice device, uint64_t *limit_bytes);
+/* The stream's context and its device. */
+CUresult account_stream_device(CUstream stream, CUcontext *context, CUdevice *device);
+
+/* Bytes of a device by its index on the page, for who keeps sums himself. try counts no refusal. */
+CUresult account_try(const struct ledger_charge *charge);
+void account_refuse(const struct ledger_charge *charge);
+void account_refund(const struct ledger_charge *charge);
+/* What the driver has taken already, whether it fits or not. */
+void account_force(const struct ledger_charge *charge);
+/* What this process is charged with on the device beside `memory_class`. */
+uint64_t account_own_beside(uint32_t index, uint32_t memory_class);
 
 /* OUT_OF_MEMORY where it does not fit, NO_DEVICE where limits cannot be read. */
 CUresult account_charge_device(struct account_charge *charge, CUdevice device, uint64_t bytes);
 /* The device of the current context. */
 CUresult account_charge_current(struct account_charge *charge, uint64_t bytes, uint32_t memory_class);
-/* The device of the stream's context. */
-CUresult account_charge_stream(struct account_charge *charge, CUstream stream, uint64_t bytes);
 /* After the driver's call: remembers `key`, or gives the charge back. Returns `result`. */
 CUresult account_settle(const struct account_charge *charge, CUresult result, uint64_t key, uint8_t kind);
 

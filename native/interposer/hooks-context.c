@@ -3,6 +3,7 @@
 #include "account.h"
 #include "compute.h"
 #include "hooks.h"
+#include "pool.h"
 
 #define ORDINALS 64
 
@@ -31,6 +32,7 @@ static void drop_primary(CUdevice device) {
   CUcontext context = __atomic_load_n(&primary[device], __ATOMIC_ACQUIRE);
   compute_forget_context(context);
   account_drop_context(context);
+  pool_reset(device);
 }
 
 static CUresult after_release(CUresult result, CUdevice device) {

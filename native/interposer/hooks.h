@@ -35,7 +35,14 @@ enum hook_number {
   X(cuDeviceGetUuid, (CUuuid *, CUdevice))                                                                \
   X(cuDeviceGetUuid_v2, (CUuuid *, CUdevice))                                                             \
   X(cuDevicePrimaryCtxGetState, (CUdevice, unsigned int *, int *))                                        \
-  X(cuStreamGetCtx, (CUstream, CUcontext *))
+  X(cuStreamGetCtx, (CUstream, CUcontext *))                                                              \
+  X(cuMemPoolGetAttribute, (CUmemoryPool, int, void *))                                                   \
+  X(cuDeviceGetGraphMemAttribute, (CUdevice, int, void *))                                                \
+  X(cuGraphGetNodes, (CUgraph, CUgraphNode *, size_t *))                                                  \
+  X(cuGraphNodeGetType, (CUgraphNode, int *))                                                             \
+  X(cuGraphChildGraphNodeGetGraph, (CUgraphNode, CUgraph *))                                              \
+  X(cuGraphMemAllocNodeGetParams, (CUgraphNode, struct cuda_graph_alloc *))                               \
+  X(cuStreamIsCapturing_ptsz, (CUstream, int *))
 
 #define CALL_NUMBER(symbol, arguments) CALL_##symbol,
 enum call_number { CALLS(CALL_NUMBER) CALL_COUNT };

@@ -61,3 +61,13 @@ int limits_find(const struct limits_page *page, const char *uuid) {
 uint64_t limits_memory(const struct limits_page *page, uint32_t index) {
   return __atomic_load_n(&page->devices[index].memory_limit_bytes, __ATOMIC_RELAXED);
 }
+
+uint64_t limits_growth(const struct limits_page *page, uint32_t index) {
+  const struct limits_device *device = &page->devices[index];
+  uint64_t ceiling = limits_memory(page, index);
+  uint64_t now = __atomic_load_n(&device->memory_now_bytes, __ATOMIC_RELAXED);
+  uint64_t guaranteed = __atomic_load_n(&device->memory_guaranteed_bytes, __ATOMIC_RELAXED);
+  if (now == 0 || guaranteed == 0) return ceiling;
+  uint64_t most = now > guaranteed ? now : guaranteed;
+  return most < ceiling ? most : ceiling;
+}

@@ -15,4 +15,7 @@ int limits_find(const struct limits_page *page, const char *uuid);
 /* As it is now: the agent may change it under a running process. */
 uint64_t limits_memory(const struct limits_page *page, uint32_t index);
 
+/* Where growth ends right now. Below the ceiling while somebody else has borrowed; never below what is guaranteed. */
+uint64_t limits_growth(const struct limits_page *page, uint32_t index);
+
 #endif

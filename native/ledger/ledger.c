@@ -88,19 +88,25 @@ static bool reserve_once(struct ledger *ledger, const struct ledger_charge *char
   return true;
 }
 
-enum ledger_answer ledger_reserve(struct ledger *ledger, struct ledger_charge charge, uint64_t limit_bytes) {
+enum ledger_answer ledger_try(struct ledger *ledger, struct ledger_charge charge, uint64_t limit_bytes) {
   if (ledger->slot == NULL) return LEDGER_NO_SLOT;
-  if (charge.bytes <= REGION_USED_MASK) {
-    if (reserve_once(ledger, &charge, limit_bytes)) return LEDGER_OK;
-    if (charge.bytes <= limit_bytes) {
-      ledger_reap(ledger);
-      if (reserve_once(ledger, &charge, limit_bytes)) return LEDGER_OK;
-    }
-  }
+  if (charge.bytes > REGION_USED_MASK) return LEDGER_REFUSED;
+  if (reserve_once(ledger, &charge, limit_bytes)) return LEDGER_OK;
+  if (charge.bytes > limit_bytes) return LEDGER_REFUSED;
+  ledger_reap(ledger);
+  return reserve_once(ledger, &charge, limit_bytes) ? LEDGER_OK : LEDGER_REFUSED;
+}
+
+void ledger_count_refusal(struct ledger *ledger, struct ledger_charge charge) {
   struct region_device *device = &ledger->region->devices[charge.device];
   add(&device->refusals, 1);
   add(&device->refused_bytes, charge.bytes <= REGION_USED_MASK ? charge.bytes : 0);
-  return LEDGER_REFUSED;
+}
+
+enum ledger_answer ledger_reserve(struct ledger *ledger, struct ledger_charge charge, uint64_t limit_bytes) {
+  enum ledger_answer answer = ledger_try(ledger, charge, limit_bytes);
+  if (answer == LEDGER_REFUSED) ledger_count_refusal(ledger, charge);
+  return answer;
 }
 
 /* Saturates: a scribbled counter must not wrap into a huge one. */

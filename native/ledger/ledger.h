@@ -50,6 +50,9 @@ void ledger_format(struct region *region);
 bool ledger_attach(struct ledger *ledger, uint32_t pid, uint64_t start_ticks);
 /* Reserves, reaping and trying again where the limit is hit. Counts a final refusal. */
 enum ledger_answer ledger_reserve(struct ledger *ledger, struct ledger_charge charge, uint64_t limit_bytes);
+/* The same without counting: for whoever has another way to try. */
+enum ledger_answer ledger_try(struct ledger *ledger, struct ledger_charge charge, uint64_t limit_bytes);
+void ledger_count_refusal(struct ledger *ledger, struct ledger_charge charge);
 void ledger_refund(struct ledger *ledger, struct ledger_charge charge);
 /* Bytes charged on the device by everybody. */
 uint64_t ledger_used(const struct region *region, uint32_t device);

@@ -18,6 +18,7 @@ enum ptrmap_kind {
   PTRMAP_POOL = 4,
   PTRMAP_CONTEXT = 5,
   PTRMAP_ARRAY = 6, /* mipmapped ones too */
+  PTRMAP_GRAPH = 32, /* and one more for each device: an executable graph's memory there */
 };
 
 struct ptrmap_entry {

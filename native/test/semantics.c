@@ -24,6 +24,7 @@ CUresult cuDevicePrimaryCtxReset_v2(CUdevice);
 CUresult cuCtxSetCurrent(CUcontext);
 CUresult cuCtxCreate_v2(CUcontext *, unsigned int, CUdevice);
 CUresult cuCtxDestroy_v2(CUcontext);
+CUresult cuCtxSynchronize(void);
 CUresult cuMemGetInfo_v2(size_t *, size_t *);
 CUresult cuMemAlloc(unsigned int *, unsigned int);
 CUresult cuMemAlloc_v2(CUdeviceptr *, size_t);
@@ -155,21 +156,22 @@ static void mapped_memory_is_charged_until_nothing_holds_it(void) {
   CLAIM(cuMemRelease(again) == CUDA_ERROR_INVALID_VALUE && used() == 0);
 }
 
+/* By what the pools have reserved: blocks of 32 MiB (pool-memory.c tells the rest). */
 static void pools_and_streams_are_charged(void) {
   struct cuda_pool_props props = {.type = 1, .location = {CU_MEM_LOCATION_TYPE_DEVICE, 0}};
-  CUmemoryPool pool;
+  CUmemoryPool pool, other;
   CUstream stream;
   CUdeviceptr a, b, c;
   CLAIM(cuStreamCreate(&stream, 0) == CUDA_SUCCESS);
   CLAIM(cuMemPoolCreate(&pool, &props) == CUDA_SUCCESS);
-  CLAIM(cuMemAllocFromPoolAsync(&a, MIB, pool, stream) == CUDA_SUCCESS);
-  CLAIM(cuDeviceGetDefaultMemPool(&pool, 0) == CUDA_SUCCESS);
-  CLAIM(cuMemAllocFromPoolAsync(&b, MIB, pool, NULL) == CUDA_SUCCESS);
-  CLAIM(cuMemAllocAsync_ptsz(&c, MIB, NULL) == CUDA_SUCCESS);
-  CLAIM(used() == 3 * MIB);
+  CLAIM(cuMemAllocFromPoolAsync(&a, MIB, pool, stream) == CUDA_SUCCESS && used() == 32 * MIB);
+  CLAIM(cuDeviceGetDefaultMemPool(&other, 0) == CUDA_SUCCESS);
+  CLAIM(cuMemAllocFromPoolAsync(&b, MIB, other, NULL) == CUDA_SUCCESS && used() == 64 * MIB);
+  CLAIM(cuMemAllocAsync_ptsz(&c, MIB, NULL) == CUDA_SUCCESS && used() == 64 * MIB);
   CLAIM(cuMemFreeAsync(a, stream) == CUDA_SUCCESS);
   CLAIM(cuMemFree_v2(b) == CUDA_SUCCESS && cuMemFreeAsync(c, NULL) == CUDA_SUCCESS);
-  CLAIM(used() == 0);
+  CLAIM(cuMemPoolDestroy(pool) == CUDA_SUCCESS);
+  CLAIM(cuCtxSynchronize() == CUDA_SUCCESS && used() == 0);
 }
 
 static void *proc(const char *name, int version, uint64_t flags) {

@@ -27,6 +27,7 @@ bool cuda_load(void) {
   resolve(library, &cuda.device_total, "cuDeviceTotalMem_v2");
   resolve(library, &cuda.context_retain, "cuDevicePrimaryCtxRetain");
   resolve(library, &cuda.context_set, "cuCtxSetCurrent");
+  resolve(library, &cuda.synchronize, "cuCtxSynchronize");
   resolve(library, &cuda.memory_info, "cuMemGetInfo_v2");
   resolve(library, &cuda.alloc, "cuMemAlloc_v2");
   resolve(library, &cuda.release, "cuMemFree_v2");

@@ -19,6 +19,7 @@ struct cuda_functions {
   CUresult (*device_total)(size_t *, CUdevice);
   CUresult (*context_retain)(CUcontext *, CUdevice);
   CUresult (*context_set)(CUcontext);
+  CUresult (*synchronize)(void);
   CUresult (*memory_info)(size_t *, size_t *);
   CUresult (*alloc)(CUdeviceptr *, size_t);
   CUresult (*release)(CUdeviceptr);

@@ -209,7 +209,8 @@ static int hammer(const struct options *options, struct tally *tally, int seed) 
   }
   for (int i = 0; i < LIVE_MOST; i++)
     if (live[i].bytes > 0) give_one(tally, &live[i]);
-  return 0;
+  /* What our pools keep is the container's again before we end. */
+  return cuda.synchronize();
 }
 
 /* The driver cannot be used after a fork, so children start it themselves and the parent never does. */

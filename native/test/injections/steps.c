@@ -94,6 +94,12 @@ static int do_context_destroy(const char *step) {
   return call_context("cuCtxDestroy_v2", made_context);
 }
 
+/* Pools let go what was freed in a stream's order. */
+static int do_sync(const char *step) {
+  (void)step;
+  return cuda.synchronize();
+}
+
 static int do_release(const char *step) { return call_device("cuDevicePrimaryCtxRelease_v2", (int)number(step, 1, 0)); }
 static int do_reset(const char *step) { return call_device("cuDevicePrimaryCtxReset_v2", (int)number(step, 1, 0)); }
 
@@ -204,6 +210,7 @@ static const struct step_row ROWS[] = {
     {"giveagain", do_give_again}, {"freeptr", do_free_pointer}, {"fill", do_fill},     {"info", do_info},
     {"proc", do_proc},           {"call", do_call},       {"hold", do_hold},           {"closeall", do_close_all},
     {"sleep", do_sleep},         {"daemon", do_daemon},   {"kill", do_kill},           {"end", do_end},
+    {"sync", do_sync},
 };
 
 static const struct step_row *row_of(const char *step, const struct step_row *rows, size_t count) {

@@ -32,12 +32,12 @@ describe('17: the driver refuses after we have reserved', () => {
   )('%s: %s answers %i, which the program hears, and the charge is given back', (api, call, code) => {
     const slice = aSlice();
     const plan = `${call}@2=${code}`;
-    const lines = stepsIn(slice, `init ctx info take:${api}:2 info take:${api}:8 info give info`, {
+    const lines = stepsIn(slice, `init ctx info take:${api}:2 info take:${api}:8 info give sync info`, {
       failures: plan,
     });
-    expect(lines.map((line) => line.code)).toEqual([0, 0, 0, 0, 0, code, 0, 0, 0]);
+    expect(lines.map((line) => line.code)).toEqual([0, 0, 0, 0, 0, code, 0, 0, 0, 0]);
     expect(lines[6]?.free).toBe(lines[4]?.free);
-    expect(lines[8]?.free).toBe(lines[2]?.free);
+    expect(lines[9]?.free).toBe(lines[2]?.free);
     expect(slice.region().devices[0]?.refusals).toBe(0);
   });
 });
