@@ -25,6 +25,16 @@ export default defineConfig({
         },
       },
       {
+        // `npm run test:long` alone: what takes minutes, or tools that not every machine has.
+        test: {
+          name: 'long',
+          include: ['test/long/**/*.test.ts'],
+          testTimeout: JOURNEY_MS,
+          hookTimeout: JOURNEY_MS,
+          fileParallelism: false,
+        },
+      },
+      {
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],

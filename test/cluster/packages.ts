@@ -4,12 +4,12 @@ import type { Progress } from './progress.js';
 import { run } from './shell.js';
 
 /** What the machine lends: a file that proves it is there, and the Debian package that brings it. */
-interface Need {
+export interface Need {
   readonly anyOf: readonly string[];
   readonly packages: readonly string[];
 }
 
-const inPath = (...names: string[]): string[] =>
+export const inPath = (...names: string[]): string[] =>
   names.flatMap((name) =>
     ['/usr/sbin', '/usr/bin', '/sbin', '/bin', '/usr/local/bin'].map((dir) => `${dir}/${name}`),
   );
@@ -38,7 +38,12 @@ function missingPackages(needs: readonly Need[]): string[] {
 
 /** Installs what this Debian-like machine lacks; the error names the packages when that cannot be done. */
 export async function ensurePackages(apiOnly: boolean, progress: Progress): Promise<void> {
-  const missing = missingPackages(apiOnly ? FOR_ANY : [...FOR_ANY, ...FOR_NODES]);
+  await ensureNeeds(apiOnly ? FOR_ANY : [...FOR_ANY, ...FOR_NODES], progress);
+}
+
+/** The same for what a test needs that is not the cluster's. */
+export async function ensureNeeds(needs: readonly Need[], progress: Progress): Promise<void> {
+  const missing = missingPackages(needs);
   if (missing.length === 0) return;
   const list = missing.join(' ');
   if (process.getuid?.() !== 0) throw new Error(`packages are missing and only root can add them: ${list}`);
