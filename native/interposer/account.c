@@ -412,7 +412,7 @@ void account_keep(const struct ptrmap_entry *entry) { ptrmap_put(&map, entry); }
 void account_drop(const struct ptrmap_entry *entry) {
   if (entry->kind == PTRMAP_POINTER && entry->memory_class == REGION_CLASS_ASYNC) {
     pool_gave((struct pool *)(uintptr_t)entry->owner, entry->bytes, 0);
-    pool_rested(0);
+    pool_rested(0, 0);
     return;
   }
   ledger_refund(&ledger, (struct ledger_charge){entry->device, entry->memory_class, entry->bytes});

@@ -216,29 +216,40 @@ HOOK_EXPORT CUresult cuDeviceGraphMemTrim(CUdevice device) {
 
 /* ---- synchronisations, at which pools let go of what is beyond their threshold ---- */
 
-static CUresult rested(CUresult result, uint64_t stream) {
-  if (result == CUDA_SUCCESS) pool_rested(stream);
+typedef CUresult (*stream_fn)(CUstream);
+
+static CUresult wait_for(stream_fn real, CUstream stream, uint64_t name) {
+  uint64_t mark = pool_mark();
+  CUresult result = real(stream);
+  if (result == CUDA_SUCCESS) pool_rested(name, mark);
   return result;
 }
 
 HOOK_EXPORT CUresult cuStreamSynchronize(CUstream stream) {
-  return rested(REAL(cuStreamSynchronize)(stream), pool_stream(stream, false));
+  return wait_for(REAL(cuStreamSynchronize), stream, pool_stream(stream, false));
 }
 
 HOOK_EXPORT CUresult cuStreamSynchronize_ptsz(CUstream stream) {
-  return rested(REAL(cuStreamSynchronize_ptsz)(stream), pool_stream(stream, true));
+  return wait_for(REAL(cuStreamSynchronize_ptsz), stream, pool_stream(stream, true));
 }
 
-HOOK_EXPORT CUresult cuEventSynchronize(CUevent event) { return rested(REAL(cuEventSynchronize)(event), 0); }
-
-static CUresult all_rested(CUresult result) {
-  if (result == CUDA_SUCCESS) pool_all_rested();
+HOOK_EXPORT CUresult cuEventSynchronize(CUevent event) {
+  CUresult result = REAL(cuEventSynchronize)(event);
+  if (result == CUDA_SUCCESS) pool_rested(0, 0);
   return result;
 }
 
-HOOK_EXPORT CUresult cuCtxSynchronize(void) { return all_rested(REAL(cuCtxSynchronize)()); }
+HOOK_EXPORT CUresult cuCtxSynchronize(void) {
+  uint64_t mark = pool_mark();
+  CUresult result = REAL(cuCtxSynchronize)();
+  if (result == CUDA_SUCCESS) pool_all_rested(mark);
+  return result;
+}
 
 HOOK_EXPORT CUresult cuCtxSynchronize_v2(CUcontext context) {
+  uint64_t mark = pool_mark();
   CUresult result = REAL(cuCtxSynchronize_v2)(context);
-  return context == NULL ? all_rested(result) : rested(result, 0);
+  if (result == CUDA_SUCCESS && context == NULL) pool_all_rested(mark);
+  else if (result == CUDA_SUCCESS) pool_rested(0, 0);
+  return result;
 }

@@ -14,16 +14,18 @@
 #define FIRST_BLOCK (32ull << 20)
 #define LARGEST_BLOCK (1ull << 30)
 #define SETTLE_TRIES 64u
-#define IN_CHUNK 42u /* a chunk fits a page */
+#define IN_CHUNK 28u /* a chunk fits a page */
 
 struct chunk {
   struct pool pools[IN_CHUNK];
   struct chunk *next;
 };
 
+_Static_assert(sizeof(struct chunk) <= 4096, "a chunk fits a page");
 static struct chunk first_chunk;
 static uint32_t making;
 static uint32_t is_any_stale;
+static uint64_t frees; /* in a stream's order, so far */
 static uint32_t has_graphs;
 static struct pool elsewhere = {.kind = POOL_ELSEWHERE};
 
@@ -91,7 +93,8 @@ static struct pool *make(uint32_t kind, CUmemoryPool source, CUdevice device) {
   pool->index = (uint32_t)index;
   pool->device = device;
   pool->source = source;
-  pool->charged = pool->ahead = pool->live = pool->freed_on = 0;
+  pool->charged = pool->ahead = pool->pinned = pool->floor = pool->live = 0;
+  pool->freed = (struct pool_freed){0};
   pool->block = FIRST_BLOCK;
   pool->is_stale = 0;
   __atomic_store_n(&pool->kind, kind, __ATOMIC_RELEASE);
@@ -195,8 +198,21 @@ static bool keeps_for_now(const struct pool *pool, uint64_t reserved) {
   return kind_of(pool) == POOL_OF_DRIVER && reserved > whole_blocks(pool, pool->live);
 }
 
+/* Under the lock. Growth of calls under way may be in `reserved` already: it is not counted twice. */
+static uint64_t size_now(const struct pool *pool, uint64_t reserved) {
+  uint64_t least = pool->pinned > 0 && reserved < pool->floor ? pool->floor : reserved;
+  uint64_t size = least + pool->ahead;
+  return size > pool->charged && reserved <= pool->charged ? pool->charged : size;
+}
+
+static void leave(const struct pool_turn *turn) {
+  turn->pool->ahead -= turn->ahead;
+  turn->pool->pinned -= turn->pinned;
+}
+
 /* What was read counts only if nobody settled meanwhile: his growth would be missing in it. */
-static bool settle_once(struct pool *pool, uint64_t ahead, CUresult *result) {
+static bool settle_once(const struct pool_turn *turn, CUresult *result) {
+  struct pool *pool = turn->pool;
   uint64_t seen = load(&pool->settles);
   uint64_t reserved = read_reserved(pool);
   take_lock(&pool->lock);
@@ -204,8 +220,8 @@ static bool settle_once(struct pool *pool, uint64_t ahead, CUresult *result) {
   uint64_t before = pool->charged;
   if (is_current) {
     pool->settles++;
-    pool->ahead -= ahead;
-    pool->charged = reserved + pool->ahead;
+    leave(turn);
+    pool->charged = size_now(pool, reserved);
     pool->is_stale = keeps_for_now(pool, reserved);
     if (pool->is_stale) __atomic_store_n(&is_any_stale, 1u, __ATOMIC_SEQ_CST);
   }
@@ -215,16 +231,26 @@ static bool settle_once(struct pool *pool, uint64_t ahead, CUresult *result) {
   return is_current;
 }
 
-static CUresult settle(struct pool *pool, uint64_t ahead) {
+static CUresult settle(const struct pool_turn *turn) {
+  struct pool *pool = turn->pool;
   CUresult result = CUDA_SUCCESS;
   for (uint32_t i = 0; i < SETTLE_TRIES; i++)
-    if (settle_once(pool, ahead, &result)) return result;
+    if (settle_once(turn, &result)) return result;
   /* So much is going on that it stays charged until one of the others settles. */
   take_lock(&pool->lock);
-  pool->ahead -= ahead;
+  leave(turn);
   drop_lock(&pool->lock);
   mark_stale(pool);
   return CUDA_SUCCESS;
+}
+
+static void ask_again(struct pool *pool) { settle(&(struct pool_turn){.pool = pool}); }
+
+/* Under the lock: live from now on, and perhaps made of what was freed. */
+static void use(const struct pool_turn *turn) {
+  struct pool_freed *freed = &turn->pool->freed;
+  turn->pool->live += turn->live;
+  freed->least -= freed->least < turn->live ? freed->least : turn->live;
 }
 
 static CUresult charge_ahead(struct pool_turn *turn) {
@@ -236,19 +262,34 @@ static CUresult charge_ahead(struct pool_turn *turn) {
   take_lock(&pool->lock);
   pool->charged += charge.bytes;
   pool->ahead += charge.bytes;
-  pool->live += turn->live;
+  use(turn);
   drop_lock(&pool->lock);
   return CUDA_SUCCESS;
 }
 
-/* Does what the pool keeps unused serve the call? Only if it may be used in the stream's order: what other streams
- * freed may be busy still, and the driver would grow the pool instead. */
+/* Under the lock: the pool's size after the call, if another thread lets the driver shrink it first, as far as that can
+ * be, and the driver takes new blocks for the call. What the call's own stream freed it can use at once; what other
+ * streams freed may be busy. */
+static uint64_t worst_size(const struct pool_turn *turn, uint64_t stream) {
+  const struct pool *pool = turn->pool;
+  const struct pool_freed *freed = &pool->freed;
+  if (turn->bytes > REGION_USED_MASK || (freed->stream != 0 && freed->stream != stream)) return UINT64_MAX;
+  uint64_t stays = turn->bytes <= freed->least ? pool->live : pool->live + freed->most;
+  return whole_blocks(pool, stays) + pool->pinned + whole_blocks(pool, turn->bytes);
+}
+
+/* Is what the pool keeps unused enough? Then the call is charged already. */
 static bool serve_from_kept(struct pool_turn *turn, uint64_t stream) {
   struct pool *pool = turn->pool;
   take_lock(&pool->lock);
-  bool is_usable = pool->freed_on == 0 || pool->freed_on == stream;
-  bool serves = is_usable && turn->bytes <= REGION_USED_MASK && pool->live + turn->bytes <= pool->charged - pool->ahead;
-  if (serves) pool->live += turn->live;
+  uint64_t worst = worst_size(turn, stream);
+  bool serves = worst <= pool->charged - pool->ahead;
+  if (serves) {
+    turn->pinned = whole_blocks(pool, turn->bytes);
+    if (pool->pinned == 0 || pool->floor < worst) pool->floor = worst;
+    pool->pinned += turn->pinned;
+    use(turn);
+  }
   drop_lock(&pool->lock);
   return serves;
 }
@@ -258,7 +299,7 @@ CUresult pool_charge(struct pool_turn *turn, uint64_t stream) {
   if (!is_counted(pool)) return CUDA_SUCCESS;
   CUresult result = charge_ahead(turn);
   if (result != CUDA_ERROR_OUT_OF_MEMORY) return result;
-  settle(pool, 0);
+  ask_again(pool);
   if (serve_from_kept(turn, stream)) return CUDA_SUCCESS;
   if (pool_give_back(pool->index)) result = charge_ahead(turn);
   if (result != CUDA_ERROR_OUT_OF_MEMORY) return result;
@@ -275,7 +316,7 @@ CUresult pool_settle(const struct pool_turn *turn, CUresult result) {
     pool->live -= turn->live;
     drop_lock(&pool->lock);
   }
-  CUresult settled = settle(pool, turn->ahead);
+  CUresult settled = settle(turn);
   return result == CUDA_SUCCESS ? settled : result;
 }
 
@@ -295,11 +336,19 @@ static void bury(struct pool *pool) {
   account_refund(&charge);
 }
 
+/* Under the lock. */
+static void add_freed(struct pool_freed *freed, uint64_t bytes, uint64_t stream) {
+  freed->stream = freed->stream == 0 || freed->stream == stream ? stream : POOL_STREAMS;
+  freed->most += bytes;
+  freed->least += bytes;
+  freed->mark = __atomic_add_fetch(&frees, 1, __ATOMIC_SEQ_CST);
+}
+
 void pool_gave(struct pool *pool, uint64_t bytes, uint64_t stream) {
   if (kind_of(pool) == POOL_ELSEWHERE) return;
   take_lock(&pool->lock);
   pool->live = pool->live > bytes ? pool->live - bytes : 0;
-  if (stream != 0) pool->freed_on = pool->freed_on == 0 || pool->freed_on == stream ? stream : POOL_STREAMS;
+  if (stream != 0) add_freed(&pool->freed, bytes, stream);
   bool is_over = kind_of(pool) == POOL_DESTROYED && pool->live == 0;
   drop_lock(&pool->lock);
   if (is_over) bury(pool);
@@ -315,19 +364,26 @@ void pool_gone(struct pool *pool) {
   if (is_over) bury(pool);
 }
 
-static void rest(struct pool *pool, uint64_t stream) {
-  __atomic_compare_exchange_n(&pool->freed_on, &stream, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+uint64_t pool_mark(void) { return load(&frees); }
+
+/* POOL_STREAMS: all streams were waited for. */
+static void rest(struct pool *pool, uint64_t stream, uint64_t mark) {
+  take_lock(&pool->lock);
+  if ((stream == POOL_STREAMS || pool->freed.stream == stream) && pool->freed.mark <= mark)
+    pool->freed = (struct pool_freed){0};
+  drop_lock(&pool->lock);
 }
 
-void pool_rested(uint64_t stream) {
+void pool_rested(uint64_t stream, uint64_t mark) {
   struct walk walk = {0};
   struct pool *pool;
   if (__atomic_load_n(&is_any_stale, __ATOMIC_RELAXED) == 0) return;
-  while (stream != 0 && (pool = next_pool(&walk)) != NULL) rest(pool, stream);
+  while (stream != 0 && (pool = next_pool(&walk)) != NULL)
+    if (kind_of(pool) != POOL_NONE) rest(pool, stream, mark);
   pool_refresh();
 }
 
-void pool_all_rested(void) {
+void pool_all_rested(uint64_t mark) {
   struct walk walk = {0};
   struct pool *pool;
   CUcontext context;
@@ -335,7 +391,7 @@ void pool_all_rested(void) {
   if (__atomic_load_n(&is_any_stale, __ATOMIC_RELAXED) == 0) return;
   if (account_stream_device(NULL, &context, &device) != CUDA_SUCCESS) return;
   while ((pool = next_pool(&walk)) != NULL)
-    if (pool->device == device) rest(pool, load(&pool->freed_on));
+    if (kind_of(pool) != POOL_NONE && pool->device == device) rest(pool, POOL_STREAMS, mark);
   pool_refresh();
 }
 
@@ -345,7 +401,7 @@ void pool_refresh(void) {
   if (__atomic_exchange_n(&is_any_stale, 0u, __ATOMIC_SEQ_CST) == 0) return;
   while ((pool = next_pool(&walk)) != NULL) {
     if (!is_counted(pool) || __atomic_load_n(&pool->is_stale, __ATOMIC_SEQ_CST) == 0) continue;
-    settle(pool, 0);
+    ask_again(pool);
     if (__atomic_load_n(&pool->is_stale, __ATOMIC_SEQ_CST) != 0)
       __atomic_store_n(&is_any_stale, 1u, __ATOMIC_SEQ_CST);
   }
@@ -362,7 +418,7 @@ static void trim(struct pool *pool) {
 
 void pool_trimmed(struct pool *pool) {
   __atomic_fetch_add(&pool->trims, 1, __ATOMIC_SEQ_CST);
-  settle(pool, 0);
+  ask_again(pool);
 }
 
 bool pool_give_back(uint32_t index) {
@@ -372,7 +428,7 @@ bool pool_give_back(uint32_t index) {
   while ((pool = next_pool(&walk)) != NULL) {
     if (!is_counted(pool) || pool->index != index) continue;
     uint64_t before = load(&pool->charged);
-    settle(pool, 0);
+    ask_again(pool);
     if (load(&pool->charged) - load(&pool->ahead) > load(&pool->live)) trim(pool), pool_trimmed(pool);
     uint64_t after = load(&pool->charged);
     given += before > after ? before - after : 0;

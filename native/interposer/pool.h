@@ -24,6 +24,14 @@ enum pool_kind {
   POOL_DESTROYED, /* lives on in the driver until its last allocation is freed */
 };
 
+/* What was freed in a stream's order, and perhaps is worked on still: since the pool was last at rest. */
+struct pool_freed {
+  uint64_t stream; /* the one stream of all of it; 0 none, POOL_STREAMS several */
+  uint64_t most;   /* so much at most */
+  uint64_t least;  /* so much at least was not used again yet */
+  uint64_t mark;   /* pool_mark of the last */
+};
+
 /* Records never move and never go away: one that is free is used again. */
 struct pool {
   uint32_t kind;
@@ -31,12 +39,14 @@ struct pool {
   uint32_t index; /* of the device on the limits page */
   CUdevice device;
   CUmemoryPool source;
-  uint64_t charged;  /* in the ledger; includes ahead */
-  uint64_t ahead;    /* charged by calls that are under way */
-  uint64_t live;     /* asked for and not freed, as the program sees it */
-  uint64_t block;    /* the driver grows the pool by multiples of it */
-  uint64_t settles;  /* grows with every settlement */
-  uint64_t freed_on; /* the one stream of all frees since the pool was last at rest; 0 none, POOL_STREAMS several */
+  uint64_t charged; /* in the ledger; includes ahead */
+  uint64_t ahead;   /* charged by calls that are under way */
+  uint64_t pinned;  /* what calls under way may take that were let through on what the pool keeps */
+  uint64_t floor;   /* not to be charged less while there are any */
+  uint64_t live;    /* asked for and not freed, as the program sees it */
+  uint64_t block;   /* the driver grows the pool by multiples of it */
+  uint64_t settles; /* grows with every settlement */
+  struct pool_freed freed;
   uint32_t is_stale; /* the driver may have let something go since it was last asked */
   uint32_t trims;
 };
@@ -44,9 +54,10 @@ struct pool {
 /* One call that may make a pool grow; lives on the hook's stack. */
 struct pool_turn {
   struct pool *pool;
-  uint64_t bytes; /* it may need so much */
-  uint64_t live;  /* of which so much stays until it is freed */
-  uint64_t ahead; /* charged before the call */
+  uint64_t bytes;  /* it may need so much */
+  uint64_t live;   /* of which so much stays until it is freed */
+  uint64_t ahead;  /* charged before the call */
+  uint64_t pinned; /* or let through, for it is charged already */
 };
 
 #define POOL_STREAMS UINT64_MAX
@@ -69,10 +80,12 @@ CUresult pool_settle(const struct pool_turn *turn, CUresult result);
 uint64_t pool_stream(CUstream stream, bool is_per_thread);
 /* Freed in the stream's order, or at once where stream is 0. */
 void pool_gave(struct pool *pool, uint64_t bytes, uint64_t stream);
+/* Taken before a wait: what is freed later was not waited for. */
+uint64_t pool_mark(void);
 /* Work of the stream has ended; 0: of one that is not known. Pools may be smaller now. */
-void pool_rested(uint64_t stream);
+void pool_rested(uint64_t stream, uint64_t mark);
 /* The same of all streams of the current device. */
-void pool_all_rested(void);
+void pool_all_rested(uint64_t mark);
 /* Asks the driver anew about every pool in which something was freed. */
 void pool_refresh(void);
 /* Lets go what own pools of the device keep unused; false where that was nothing. */
