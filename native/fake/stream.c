@@ -71,11 +71,12 @@ CUresult stream_push(const struct stream_place *place, const struct timeline_wor
     bool has_place = context->client != NULL || join(context, now_ns);
     advance(now_ns);
     bool is_in = has_place && timeline_push(&fake_cuda.timeline, context->client, place->lane, work, moment);
-    uint64_t due_ns = has_place ? timeline_next_change(&fake_cuda.timeline, context->client->device) : 0;
+    struct timeline_moment room = {0};
+    if (has_place && !is_in) room = timeline_room(&fake_cuda.timeline, context->client, place->lane);
     timeline_unlock(&fake_cuda.timeline);
     if (!has_place) return CUDA_ERROR_OUT_OF_MEMORY;
     if (is_in) return CUDA_SUCCESS;
-    clock_sleep_until_ns(due_ns);
+    stream_wait(&room);
   }
 }
 

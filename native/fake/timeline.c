@@ -9,6 +9,7 @@
 #define PS_PER_NS 1000u
 /* Whether a client's process lives is a system call: asked once per this much of the device's time. */
 #define CHECK_NS 10000000u
+#define ROOM_ITEMS 64u
 
 void timeline_format(struct timeline_shared *shared) {
   pthread_mutexattr_t attributes;
@@ -229,6 +230,17 @@ uint64_t timeline_earliest(struct timeline *timeline, const struct timeline_mome
                    turns_before(timeline, client);
   uint64_t change = timeline_next_change(timeline, client->device);
   return alone > change ? alone : change;
+}
+
+struct timeline_moment timeline_room(const struct timeline *timeline, const struct timeline_client *client, uint32_t stream) {
+  const struct timeline_stream *queue = &client->streams[stream];
+  uint16_t place = queue->head;
+  struct timeline_moment moment = {queue->done_seq, queue->served_ps, index_of(timeline, client), (uint16_t)stream};
+  for (uint32_t i = 0; i < ROOM_ITEMS && place != TIMELINE_NONE; i++, place = client->items[place].next) {
+    moment.seq = client->items[place].seq;
+    moment.offset_ps += client->items[place].left_ps;
+  }
+  return moment;
 }
 
 uint32_t timeline_event_take(struct timeline_client *client) {

@@ -22,7 +22,7 @@
 #define TIMELINE_STREAMS 64u
 #define TIMELINE_ITEMS 1024u /* as many launches may wait in a context; one more blocks its caller, as in the driver */
 #define TIMELINE_EVENTS 1024u
-#define TIMELINE_BUCKETS 64u
+#define TIMELINE_BUCKETS 256u
 #define TIMELINE_BUCKET_NS 100000000ull
 #define TIMELINE_SLICE_NS 2000000ull
 #define TIMELINE_ALL_SMS 1000u
@@ -155,6 +155,8 @@ bool timeline_push(struct timeline *timeline, struct timeline_client *client, ui
 bool timeline_is_done(const struct timeline *timeline, const struct timeline_moment *moment);
 /* A time before which the moment cannot come; look again then. */
 uint64_t timeline_earliest(struct timeline *timeline, const struct timeline_moment *moment);
+/* What a caller waits for who finds the queue full: not for every single place, for that would wake him at each. */
+struct timeline_moment timeline_room(const struct timeline *timeline, const struct timeline_client *client, uint32_t stream);
 /* A time before which no item of the device can end. */
 uint64_t timeline_next_change(struct timeline *timeline, uint32_t device);
 /* The host function at the head of the stream has run. */

@@ -12,6 +12,8 @@ export const PATHS = {
   fakeGpus: `${BUILT}/fake/kerf-fake-gpus`,
   fakeNvml: `${BUILT}/fake/libnvidia-ml.so.1`,
   fakeCuda: `${BUILT}/fake/libcuda.so.1`,
+  fakeTime: `${BUILT}/fake/kerf-fake-time`,
+  virtualClock: `${BUILT}/fake/libkerf-virtual-clock.so`,
   printOffsets: `${BUILT}/bin/print-offsets`,
   workload: `${BUILT}/kerf-workload`,
 } as const;

@@ -7,13 +7,15 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { changeLimits } from '../../src/adapters/region/limits-file.js';
 import { mib, milliCores } from '../../src/core/units.js';
-import { encodeLimits } from '../../src/wire/limits.js';
+import { type DeviceLimit, encodeLimits } from '../../src/wire/limits.js';
 import { decodeRegion, emptyRegion, type Region } from '../../src/wire/region.js';
 import { BUILT, makeMachine, PATHS, ROOT, type FakeGpu } from './build.js';
 
 export interface Grant {
   readonly gpu: FakeGpu;
   readonly mib: number;
+  /** What else the page says of the device: cores, borrowing, weight; absent is no compute limit. */
+  readonly compute?: Partial<Omit<DeviceLimit, 'uuid' | 'memory'>>;
 }
 
 export interface RunOptions {
@@ -92,6 +94,7 @@ export class Slice {
         uuid: grant.gpu.uuid,
         memory: mib(grant.mib),
         cores: milliCores(0),
+        ...grant.compute,
       })),
     };
     const isChanged = changeLimits(join(this.folder, 'limits'), page, 'grant');
@@ -127,6 +130,11 @@ export class Slice {
   converse(command: readonly string[], options: RunOptions = {}): ChildProcess {
     const env = { ...process.env, ...options.env };
     return spawn('sh', this.argv(command, options), { stdio: ['pipe', 'pipe', 'inherit'], env });
+  }
+
+  /** Arguments of `sh` that run the command in this slice. */
+  argvOf(command: readonly string[]): readonly string[] {
+    return this.argv(command, {});
   }
 
   private argv(command: readonly string[], { user }: RunOptions): string[] {
