@@ -22,7 +22,9 @@ static void after_fork(void) {
 
 static CUresult init_once(void) {
   if (fake_cuda.is_ready) return CUDA_SUCCESS;
-  if (!world_open(&fake_cuda.world) || fake_cuda.world.count == 0) return CUDA_ERROR_NO_DEVICE;
+  if (!world_open(&fake_cuda.world)) return CUDA_ERROR_NO_DEVICE;
+  visible_choose(&fake_cuda.world);
+  if (fake_cuda.world.count == 0) return CUDA_ERROR_NO_DEVICE;
   if (!world_join(&fake_cuda.world)) return CUDA_ERROR_OUT_OF_MEMORY;
   pthread_atfork(NULL, NULL, after_fork);
   fake_cuda.is_ready = true;

@@ -57,6 +57,8 @@ struct fake_world {
 
 /* Reads the machine; false where there is none. Once a process. */
 bool world_open(struct fake_world *world);
+/* Leaves and orders the devices as CUDA_VISIBLE_DEVICES says (visible.c); NVML shows all of them. */
+void visible_choose(struct fake_world *world);
 /* Takes a slot in the state, so that memory can be charged. */
 bool world_join(struct fake_world *world);
 bool world_charge(struct fake_world *world, uint32_t gpu, uint64_t bytes, uint32_t memory_class);

@@ -61,7 +61,9 @@ static bool slot_is_dead(void *context, uint32_t index, const struct region_slot
   if (namespace != own_namespace) return has_own_file() && !ledger_slot_is_locked(region_fd, index);
   /* Our own pid in somebody else's slot: what this process was before it executed us. */
   if (slot->pid == (uint32_t)getpid()) return slot != ledger.slot;
-  return ledger_pid_is_dead(slot->pid, slot->start_ticks);
+  if (!ledger_pid_is_dead(slot->pid, slot->start_ticks)) return false;
+  /* Start times differ between time namespaces as well as between lives: then the lock decides. */
+  return ledger_pid_is_dead(slot->pid, 0) || (has_own_file() && !ledger_slot_is_locked(region_fd, index));
 }
 
 /* A lock left by an earlier owner's children is not ours to live under: that slot is passed by. */

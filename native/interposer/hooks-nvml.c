@@ -33,7 +33,8 @@ static bool slot_is_dead(void *context, uint32_t index, const struct region_slot
   if (namespace == 0) return false;
   if (namespace != own_namespace) return !ledger_slot_is_locked(region_fd, index);
   if (slot->pid == (uint32_t)getpid()) return false;
-  return ledger_pid_is_dead(slot->pid, slot->start_ticks);
+  if (!ledger_pid_is_dead(slot->pid, slot->start_ticks)) return false;
+  return ledger_pid_is_dead(slot->pid, 0) || !ledger_slot_is_locked(region_fd, index);
 }
 
 static const struct ledger_liveness BY_PID = {.is_dead = slot_is_dead};

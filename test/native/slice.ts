@@ -106,6 +106,10 @@ export class Slice {
     spawnSync('chmod', [mode.toString(8), join(this.folder, name)]);
   }
 
+  bytes(name: string): Uint8Array {
+    return new Uint8Array(readFileSync(join(this.folder, name)));
+  }
+
   remove(name: string): void {
     rmSync(join(this.folder, name));
   }

@@ -192,6 +192,21 @@ static int do_sleep(const char *step) {
   return 0;
 }
 
+/* await:PATH goes on once the file is there. */
+static int do_await(const char *step) {
+  while (access(strchr(step, ':') + 1, F_OK) != 0) usleep(1000);
+  return 0;
+}
+
+/* refuse:N asks for more than there is, N times; how often another answer came. */
+static int do_refuse(const char *step) {
+  uint64_t key;
+  unsigned long long wrong = 0;
+  for (unsigned long long i = number(step, 1, 1); i > 0; i--)
+    wrong += cuda.alloc(&key, 1ull << 45) != CUDA_ERROR_OUT_OF_MEMORY;
+  return (int)wrong;
+}
+
 static int do_daemon(const char *step) {
   (void)step;
   return daemon(1, 1);
@@ -205,12 +220,14 @@ static int do_end(const char *step) {
 }
 
 static const struct step_row ROWS[] = {
-    {"init", do_init},           {"ctx", do_context},     {"ctxnew", do_context_make}, {"ctxdel", do_context_destroy},
-    {"release", do_release},     {"reset", do_reset},     {"take", do_take},           {"give", do_give},
-    {"giveagain", do_give_again}, {"freeptr", do_free_pointer}, {"fill", do_fill},     {"info", do_info},
-    {"proc", do_proc},           {"call", do_call},       {"hold", do_hold},           {"closeall", do_close_all},
-    {"sleep", do_sleep},         {"daemon", do_daemon},   {"kill", do_kill},           {"end", do_end},
-    {"sync", do_sync},
+    {"init", do_init}, {"ctx", do_context}, {"ctxnew", do_context_make},
+    {"ctxdel", do_context_destroy}, {"release", do_release}, {"reset", do_reset},
+    {"take", do_take}, {"give", do_give}, {"sync", do_sync}, {"giveagain", do_give_again},
+    {"freeptr", do_free_pointer}, {"fill", do_fill}, {"refuse", do_refuse},
+    {"info", do_info}, {"proc", do_proc}, {"call", do_call},
+    {"hold", do_hold}, {"closeall", do_close_all}, {"sleep", do_sleep},
+    {"await", do_await}, {"daemon", do_daemon}, {"kill", do_kill},
+    {"end", do_end},
 };
 
 static const struct step_row *row_of(const char *step, const struct step_row *rows, size_t count) {
