@@ -10,11 +10,20 @@
 /* Somebody else is reaping: worth a short wait, because what he frees may be what we lack. */
 #define REAPER_TRIES 200u
 
+/* A program that asks for the moon again and again must not make a figure that readers cannot hold (2^53). */
+#define REFUSED_MOST 0x000fffffffffffffull
+
 static uint64_t load(const uint64_t *at) { return __atomic_load_n(at, __ATOMIC_SEQ_CST); }
 static void add(uint64_t *at, uint64_t value) { __atomic_fetch_add(at, value, __ATOMIC_SEQ_CST); }
 
 static bool swap(uint64_t *at, uint64_t *expected, uint64_t next) {
   return __atomic_compare_exchange_n(at, expected, next, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+static void add_up_to(uint64_t *at, uint64_t value, uint64_t most) {
+  uint64_t before = load(at);
+  while (before < most && !swap(at, &before, value < most - before ? before + value : most)) {
+  }
 }
 
 /* The word after `word` with other bytes: the change counter wraps in the top 16 bits. */
@@ -100,7 +109,7 @@ enum ledger_answer ledger_try(struct ledger *ledger, struct ledger_charge charge
 void ledger_count_refusal(struct ledger *ledger, struct ledger_charge charge) {
   struct region_device *device = &ledger->region->devices[charge.device];
   add(&device->refusals, 1);
-  add(&device->refused_bytes, charge.bytes <= REGION_USED_MASK ? charge.bytes : 0);
+  if (charge.bytes <= REGION_USED_MASK) add_up_to(&device->refused_bytes, charge.bytes, REFUSED_MOST);
 }
 
 enum ledger_answer ledger_reserve(struct ledger *ledger, struct ledger_charge charge, uint64_t limit_bytes) {
