@@ -15,11 +15,14 @@
 #include "../../workload/cuda.h"
 
 #define ASKED (3 * MIB)
+/* Pools grow by this much, charged ahead. */
+#define POOL_STEP (32 * MIB)
 #define WITNESS_SECONDS 20
 
 struct seen {
   size_t free_bytes;
   int is_good;
+  int code; /* of the first thing that failed, or of the last */
 };
 
 static struct seen *seen;
@@ -45,6 +48,7 @@ struct work {
   void (*before)(void);
   void (*run)(void);
   int needs_start;
+  size_t most_bytes; /* what a process stopped in it may keep from others */
 };
 
 static void take_twice(void) {
@@ -53,8 +57,9 @@ static void take_twice(void) {
 }
 
 static const struct work WORKS[] = {
-    {"start", nothing, take_first, 0}, {"attach", init, take_first, 0}, {"reserve", take, take, 1},
-    {"free", take_twice, give, 1},     {"async", take, take_async, 1},  {"vmm", take, take_vmm, 1},
+    {"start", nothing, take_first, 0, 3 * ASKED}, {"attach", init, take_first, 0, 3 * ASKED},
+    {"reserve", take, take, 1, 3 * ASKED},        {"free", take_twice, give, 1, 3 * ASKED},
+    {"vmm", take, take_vmm, 1, 3 * ASKED},        {"async", take, take_async, 1, 3 * ASKED + POOL_STEP},
 };
 
 /* Free memory as a fresh process is told, and whether it gets exactly that and no more. */
@@ -62,9 +67,11 @@ static void witness(size_t keep) {
   size_t total = 0;
   uint64_t all, more;
   alarm(WITNESS_SECONDS);
-  if (cuda_start(0) != CUDA_SUCCESS || cuda.memory_info(&seen->free_bytes, &total) != CUDA_SUCCESS) _exit(1);
+  seen->code = cuda_start(0);
+  if (seen->code == CUDA_SUCCESS) seen->code = cuda.memory_info(&seen->free_bytes, &total);
+  if (seen->code != CUDA_SUCCESS) _exit(1);
   size_t least = seen->free_bytes - keep;
-  CUresult code = keep > 0 ? cuda.alloc(&all, least) : cuda.alloc(&all, seen->free_bytes);
+  CUresult code = seen->code = keep > 0 ? cuda.alloc(&all, least) : cuda.alloc(&all, seen->free_bytes);
   CUresult full = keep > 0 ? CUDA_ERROR_OUT_OF_MEMORY : cuda.alloc(&more, 512);
   seen->is_good = code == CUDA_SUCCESS && full == CUDA_ERROR_OUT_OF_MEMORY;
   _exit(seen->is_good ? 0 : 1);
@@ -118,7 +125,7 @@ static int try_point(const struct work *work, int signal_number, long point, siz
   if (signal_number == SIGSTOP) {
     /* Out of the tracer's hands and stopped for everybody. */
     ptrace(PTRACE_DETACH, child, NULL, (void *)SIGSTOP);
-    wrong = !look(2 * ASKED) || base - seen->free_bytes > 3 * ASKED;
+    wrong = !look(2 * ASKED) || base - seen->free_bytes > work->most_bytes;
   }
   end(child);
   return wrong || !look(0) || seen->free_bytes != base;
@@ -144,7 +151,8 @@ int main(int argc, char **argv) {
   }
   for (long i = 0; i < count; i++, points++) {
     int is_wrong = try_point(work, signal_number, first + i * stride, base);
-    if (is_wrong) fprintf(stderr, "%s: wrong after %ld instructions\n", work->name, first + i * stride);
+    if (is_wrong) fprintf(stderr, "%s: wrong after %ld instructions: %zu free of %zu, code %d\n", work->name, first + i * stride,
+                           seen->free_bytes, base, seen->code);
     wrong += is_wrong;
   }
   printf("{\"work\":\"%s\",\"points\":%ld,\"instructions\":%ld,\"wrong\":%ld}\n", work->name, points, instructions, wrong);
