@@ -21,6 +21,8 @@ export interface Grant {
 export interface RunOptions {
   readonly user?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** For stdin. */
+  readonly input?: string;
 }
 
 const IN_SLICE = `${ROOT}native/test/in-slice.sh`;
@@ -122,7 +124,8 @@ export class Slice {
 
   run(command: readonly string[], options: RunOptions = {}): SpawnSyncReturns<string> {
     const env = { ...process.env, ...options.env };
-    return spawnSync('sh', this.argv(command, options), { encoding: 'utf8', env, maxBuffer: 1 << 26 });
+    const { input = '' } = options;
+    return spawnSync('sh', this.argv(command, options), { encoding: 'utf8', env, input, maxBuffer: 1 << 26 });
   }
 
   start(command: readonly string[], options: RunOptions = {}): ChildProcess {
