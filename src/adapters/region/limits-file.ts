@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A limits page on disk, changed in place: the same file, field by field, because running processes have it mapped.
-import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import type { MiB } from '../../core/units.js';
 import { type FieldStore, storesFor, type Writer } from '../../wire/limits-change.js';
-import { LIMITS, type LimitsPage } from '../../wire/limits.js';
+import { decodeLimits, LIMITS, type LimitsPage } from '../../wire/limits.js';
 
 /** Makes the page at `path` say `wanted`. False: nothing there can be changed to it, a new file must be written. */
 export function changeLimits(path: string, wanted: LimitsPage, by: Writer): boolean {
@@ -20,6 +21,12 @@ export function changeLimits(path: string, wanted: LimitsPage, by: Writer): bool
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** Where growth on the page's first device ends by the arbiter's word; null: he said nothing. */
+export function memoryNowOf(path: string): MiB | null {
+  const page = decodeLimits(readFileSync(path));
+  return page.ok ? (page.value.devices[0]?.memoryNow ?? null) : null;
 }
 
 function readPage(descriptor: number): Uint8Array {

@@ -25,6 +25,15 @@ export class Misused extends Error {
   override readonly name = 'Misused';
 }
 
+/** Somebody else's command has ended with this status, and so shall we. */
+export class Ended extends Error {
+  override readonly name = 'Ended';
+
+  constructor(readonly status: number) {
+    super(`ended with ${status}`);
+  }
+}
+
 /** What went wrong, in words; a connection tried at several addresses has only a code. */
 export function reasonOf(fault: unknown): string {
   if (!(fault instanceof Error)) return String(fault);

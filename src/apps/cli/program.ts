@@ -5,14 +5,17 @@ import { addDevices } from './commands/devices.js';
 import { addExplain } from './commands/explain.js';
 import { addPolicy } from './commands/policy.js';
 import { addReplay } from './commands/replay.js';
+import { addResize } from './commands/resize.js';
+import { addRun } from './commands/run.js';
 import { addSimulate } from './commands/simulate.js';
 import { addTop } from './commands/top.js';
 import { VERSION } from '../../core/version.js';
-import { EXIT, type Io, Misused, Refused } from './io.js';
+import { Ended, EXIT, type Io, Misused, Refused } from './io.js';
 import { toned, paint } from './table.js';
 
 const EXAMPLES = `
 Examples:
+  kerf run --gpu-mem 4Gi -- python train.py    in a slice of this machine's device; needs no cluster
   kerf devices                     what each device has, and what is granted of it
   kerf top                         what is used of it, live
   kerf explain my-pod -n team-a    why a pod waits, node by node and device by device
@@ -20,7 +23,8 @@ Examples:
   kerf policy check policy.yaml    whether the scheduler would take this policy document; needs no cluster
   kerf simulate --nodes n.csv --pods p.csv    what a packing policy makes of a trace; needs no cluster
 
-Exit codes: 0 ok, 1 refused or not found, 2 wrong usage, 3 the cluster or Kerf cannot be asked.
+Exit codes: 0 ok, 1 refused or not found, 2 wrong usage, 3 the cluster or Kerf cannot be asked;
+of \`kerf run\` the command's own once it has started.
 `;
 
 export async function runCli(args: readonly string[], io: Io): Promise<number> {
@@ -34,7 +38,9 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
 
 function programOf(io: Io): Command {
   const program = new Command('kerf')
-    .description('Looks at the devices of a Kubernetes cluster and at the slices Kerf gave of them.')
+    .description(
+      'Runs commands in slices of a device; looks at the devices of a cluster and at the slices Kerf gave of them.',
+    )
     .version(VERSION)
     .option('--kubeconfig <file>', 'default: KUBECONFIG, else ~/.kube/config')
     .option('--context <name>', 'context of the kubeconfig')
@@ -46,7 +52,8 @@ function programOf(io: Io): Command {
     writeErr: (text) => io.err(text.trimEnd()),
   });
   program.exitOverride();
-  for (const add of [addDevices, addTop, addExplain, addReplay, addSimulate, addPolicy]) add(program, io);
+  for (const add of [addRun, addResize, addDevices, addTop, addExplain, addReplay, addSimulate, addPolicy])
+    add(program, io);
   inherit(program);
   return program;
 }
@@ -56,6 +63,7 @@ function inherit(parent: Command): void {
 }
 
 function exitOf(fault: unknown, io: Io): number {
+  if (fault instanceof Ended) return fault.status;
   if (fault instanceof CommanderError) return fault.exitCode === 0 ? EXIT.ok : EXIT.usage;
   const sentence = fault instanceof Error ? fault.message : String(fault);
   io.err(`${paint(toned('kerf:', 'bad'), io.hasColour)} ${sentence}`);
