@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cuda-holdings.h"
-#include "cuda-memory-abi.h"
+#include "cuda-vmm.h"
 
 #define ROW_BYTES 64ull
 #define ROWS 8ull
@@ -65,6 +65,19 @@ static CUresult create(uint64_t *handle, const struct cuda_array3d_desc *desc, u
   if ((desc->flags & UNBACKED) == 0) flags |= IS_BACKED;
   struct holding holding = {PTRMAP_ARRAY, flags, context, REGION_CLASS_ARRAY, array_bytes(desc, levels)};
   return (flags & IS_BACKED) != 0 ? cuda_hold(&holding, handle) : cuda_hold_nothing(&holding, handle);
+}
+
+CUresult cuda_array_on(const struct cuda_array3d_desc *desc, unsigned int levels, uint64_t memory, uint64_t *handle) {
+  struct CUctx_st *context;
+  CUresult current = cuda_current(&context);
+  if (current != CUDA_SUCCESS) return current;
+  CHECK_ARGUMENT(is_array(desc) && levels > 0 && levels <= levels_most(desc));
+  struct holding holding = {PTRMAP_ARRAY, IS_MIPMAP | PTRMAP_PART, context, REGION_CLASS_ARRAY, 0};
+  CUresult result = cuda_hold_nothing(&holding, handle);
+  if (result != CUDA_SUCCESS) return result;
+  struct ptrmap_entry whole = {.key = *handle, .owner = memory, .refs = 1, .kind = PTRMAP_BINDING};
+  ptrmap_put(&fake_cuda.map, &whole);
+  return CUDA_SUCCESS;
 }
 
 static CUresult create_array(CUarray *out, const struct cuda_array3d_desc *desc) {
@@ -157,4 +170,51 @@ FAKE_EXPORT CUresult cuArrayGetMemoryRequirements(struct cuda_array_needs *needs
 FAKE_EXPORT CUresult cuMipmappedArrayGetMemoryRequirements(struct cuda_array_needs *needs, CUmipmappedArray mipmap,
                                                            CUdevice device) {
   return tell_needs(needs, (uintptr_t)mipmap, IS_MIPMAP, device);
+}
+
+/* ---- memory under pieces of them ---- */
+
+static uint64_t place_of(const struct cuda_array_map *piece) {
+  uint64_t hash = piece->resource + (uint64_t)piece->subresource_type;
+  for (int i = 0; i < 4; i++) hash = (hash ^ piece->subresource[i]) * 0x100000001b3ull + 7;
+  return hash | 1;
+}
+
+static CUresult check_piece(const struct cuda_array_map *piece) {
+  struct ptrmap_entry entry;
+  uint8_t sort = piece->resource_type == CU_RESOURCE_TYPE_MIPMAPPED_ARRAY ? IS_MIPMAP : 0;
+  CHECK_ARGUMENT(find(piece->resource, sort, &entry) && (entry.flags & (IS_BACKED | IS_LEVEL | PTRMAP_PART)) == 0);
+  bool is_map = piece->operation == CU_MEM_OPERATION_TYPE_MAP;
+  CHECK_ARGUMENT(is_map || piece->operation == CU_MEM_OPERATION_TYPE_UNMAP);
+  CHECK_ARGUMENT(!is_map || vmm_find(piece->handle, &entry));
+  return CUDA_SUCCESS;
+}
+
+static void bind_piece(const struct cuda_array_map *piece) {
+  struct ptrmap_entry old;
+  struct ptrmap_entry binding = {
+      .key = place_of(piece), .bytes = piece->handle, .owner = piece->resource, .refs = 1, .kind = PTRMAP_BINDING};
+  bool is_map = piece->operation == CU_MEM_OPERATION_TYPE_MAP && vmm_hold(piece->handle);
+  if (ptrmap_take(&fake_cuda.map, binding.key, PTRMAP_BINDING, &old)) vmm_drop(old.bytes);
+  if (!is_map) return;
+  ptrmap_put(&fake_cuda.map, &binding);
+  ptrmap_mark(&fake_cuda.map, piece->resource, PTRMAP_ARRAY, PTRMAP_BOUND, NULL);
+}
+
+/* All or nothing. */
+FAKE_EXPORT CUresult cuMemMapArrayAsync(struct cuda_array_map *pieces, unsigned int count, CUstream stream) {
+  struct CUctx_st *context;
+  CUresult result = cuda_stream_context(stream, &context);
+  if (result != CUDA_SUCCESS) return result;
+  CHECK_ARGUMENT(pieces != NULL && count > 0);
+  for (unsigned int i = 0; i < count; i++) {
+    result = check_piece(&pieces[i]);
+    if (result != CUDA_SUCCESS) return result;
+  }
+  for (unsigned int i = 0; i < count; i++) bind_piece(&pieces[i]);
+  return CUDA_SUCCESS;
+}
+
+FAKE_EXPORT CUresult cuMemMapArrayAsync_ptsz(struct cuda_array_map *pieces, unsigned int count, CUstream stream) {
+  return cuMemMapArrayAsync(pieces, count, stream);
 }

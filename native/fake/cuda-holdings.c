@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cuda-holdings.h"
 
+#include "cuda-vmm.h"
+
 #define HANDLE_BYTES 512u
 /* In refs of an entry: it has charged its bytes. */
 enum { HAS_NOTHING = 1, HAS_MEMORY = 2 };
@@ -31,19 +33,34 @@ CUresult cuda_hold(const struct holding *holding, uint64_t *handle) {
   return result;
 }
 
+static void drop_binding(const struct ptrmap_entry *binding, void *context) {
+  (void)context;
+  vmm_drop(binding->bytes);
+}
+
+/* A part's whole stands in an entry of its own, as its bytes are its size. */
+void cuda_drop_part_of(uint64_t key) {
+  struct ptrmap_entry whole;
+  if (ptrmap_take(&fake_cuda.map, key, PTRMAP_BINDING, &whole)) cuda_drop_part(whole.owner);
+}
+
 void cuda_let_go(const struct ptrmap_entry *entry) {
   if (entry->refs == HAS_MEMORY)
     world_refund(&fake_cuda.world, cuda_gpu(entry->device)->index, entry->bytes, entry->memory_class);
+  if ((entry->flags & PTRMAP_BOUND) != 0)
+    ptrmap_sweep(&fake_cuda.map, entry->key, PTRMAP_BINDING, drop_binding, NULL);
+  if ((entry->flags & PTRMAP_PART) != 0) cuda_drop_part_of(entry->key);
   arena_give(entry->key, HANDLE_BYTES);
 }
 
 static void drop_one(const struct ptrmap_entry *entry, void *context) {
   (void)context;
-  cuda_let_go(entry);
+  if (entry->kind == PTRMAP_OPENED) cuda_close_opened(entry);
+  else cuda_let_go(entry);
 }
 
 void cuda_holdings_drop(struct CUctx_st *context) {
-  static const uint8_t KINDS[] = {PTRMAP_ARRAY};
+  static const uint8_t KINDS[] = {PTRMAP_ARRAY, PTRMAP_EXTERNAL, PTRMAP_OPENED, PTRMAP_EXTERNAL | PTRMAP_GIVEN};
   for (uint32_t i = 0; i < sizeof(KINDS); i++)
     ptrmap_sweep(&fake_cuda.map, (uintptr_t)context, KINDS[i], drop_one, NULL);
 }

@@ -4,6 +4,7 @@
 #ifndef KERF_FAKE_CUDA_HOLDINGS_H
 #define KERF_FAKE_CUDA_HOLDINGS_H
 
+#include "cuda-memory-abi.h"
 #include "cuda.h"
 
 struct holding {
@@ -20,6 +21,13 @@ CUresult cuda_hold(const struct holding *holding, uint64_t *handle);
 CUresult cuda_hold_nothing(const struct holding *holding, uint64_t *handle);
 /* Of an entry that was taken out of the map. */
 void cuda_let_go(const struct ptrmap_entry *entry);
+/* A mipmapped array on external memory. */
+CUresult cuda_array_on(const struct cuda_array3d_desc *desc, unsigned int levels, uint64_t memory, uint64_t *handle);
+/* One buffer or mipmapped array of external memory less. */
+void cuda_drop_part(uint64_t memory);
+void cuda_drop_part_of(uint64_t key);
+/* Of an IPC pointer taken out of the map. */
+void cuda_close_opened(const struct ptrmap_entry *entry);
 /* Everything of a context that is not a pointer. */
 void cuda_holdings_drop(struct CUctx_st *context);
 

@@ -46,22 +46,29 @@ static CUresult allocate(CUdeviceptr *out, size_t size, struct CUctx_st *context
   return CUDA_SUCCESS;
 }
 
+/* What others were given stays theirs; what was mapped of external memory is the whole's. */
+static void free_memory(const struct ptrmap_entry *entry) {
+  struct ptrmap_entry other;
+  struct ledger_charge charged = {cuda_gpu(entry->device)->index, entry->memory_class, entry->bytes};
+  give_address(entry->key, entry->bytes);
+  if ((entry->flags & PTRMAP_PART) != 0) cuda_drop_part_of(entry->key);
+  else if ((entry->flags & PTRMAP_SHARED) != 0 &&
+           ptrmap_take(&fake_cuda.map, entry->key, PTRMAP_POINTER | PTRMAP_GIVEN, &other))
+    share_leave(world_desk(&fake_cuda.world, &fake_cuda.map), other.owner, charged);
+  else refund(entry->device, entry->bytes, entry->memory_class);
+}
+
 CUresult cuda_memory_free(CUdeviceptr pointer) {
   struct ptrmap_entry entry;
   if (!ptrmap_take(&fake_cuda.map, pointer, PTRMAP_POINTER, &entry)) return CUDA_ERROR_INVALID_VALUE;
-  if (entry.memory_class == REGION_CLASS_ASYNC) {
-    pool_free_now(&entry);
-    return CUDA_SUCCESS;
-  }
-  give_address(entry.key, entry.bytes);
-  refund(entry.device, entry.bytes, entry.memory_class);
+  if (entry.memory_class == REGION_CLASS_ASYNC) pool_free_now(&entry);
+  else free_memory(&entry);
   return CUDA_SUCCESS;
 }
 
 static void drop_one(const struct ptrmap_entry *entry, void *context) {
   (void)context;
-  give_address(entry->key, entry->bytes);
-  refund(entry->device, entry->bytes, entry->memory_class);
+  free_memory(entry);
 }
 
 void cuda_memory_drop(struct CUctx_st *context) {
@@ -139,7 +146,9 @@ FAKE_EXPORT CUresult cuMemGetAddressRange_v2(CUdeviceptr *base, size_t *size, CU
   WITH_CURRENT(context);
   (void)context;
   struct ptrmap_entry entry;
-  if (!ptrmap_get(&fake_cuda.map, pointer, PTRMAP_POINTER, &entry)) return CUDA_ERROR_NOT_FOUND;
+  if (!ptrmap_get(&fake_cuda.map, pointer, PTRMAP_POINTER, &entry) &&
+      !ptrmap_get(&fake_cuda.map, pointer, PTRMAP_OPENED | PTRMAP_GIVEN, &entry))
+    return CUDA_ERROR_NOT_FOUND;
   if (base != NULL) *base = entry.key;
   if (size != NULL) *size = entry.bytes;
   return CUDA_SUCCESS;

@@ -166,8 +166,29 @@ static void reaper_unlock(void *context, struct region *region) {
   __atomic_store_n(&reaper_busy, 0u, __ATOMIC_RELEASE);
 }
 
+/* Locks on DIR/state would go with any descriptor of it that is closed: shares have a file of their own. */
+static int open_shares(void) {
+  char path[PATH_BYTES];
+  path_of(path, "gpus");
+  return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static struct share_desk desk = {NULL, NULL, -1, open_shares};
+
+static uint64_t slot_left(void *context, uint32_t index, uint32_t device, bool is_dead) {
+  (void)context;
+  return share_left(&desk, index, device, is_dead);
+}
+
+const struct share_desk *world_desk(struct fake_world *world, struct ptrmap *map) {
+  desk.ledger = &world->ledger;
+  desk.map = map;
+  if (desk.fd < 0) desk.fd = open_shares();
+  return &desk;
+}
+
 static const struct ledger_liveness BY_RECORD_LOCK = {
-    NULL, slot_is_dead, slot_hold, slot_drop, reaper_try_lock, reaper_unlock,
+    NULL, slot_is_dead, slot_hold, slot_drop, reaper_try_lock, reaper_unlock, slot_left,
 };
 
 /* The first process that opens a machine makes its timeline's lock; the others wait for it here. */

@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "ledger.h"
+#include "share.h"
 
 #define FAKE_GPUS_MAX KERF_DEVICES_MAX
 #define FAKE_TEXT_BYTES 96
@@ -63,6 +63,8 @@ void visible_choose(struct fake_world *world);
 bool world_join(struct fake_world *world);
 bool world_charge(struct fake_world *world, uint32_t gpu, uint64_t bytes, uint32_t memory_class);
 void world_refund(struct fake_world *world, uint32_t gpu, uint64_t bytes, uint32_t memory_class);
+/* For memory that processes share: the ledger's shares, told by locks on DIR/gpus. `map` is the caller's. */
+const struct share_desk *world_desk(struct fake_world *world, struct ptrmap *map);
 /* Bytes held on the GPU by living processes. */
 uint64_t world_used(const struct fake_world *world, uint32_t gpu);
 /* Pid of a slot's owner as this process's namespace sees it; 0 where the owner is dead. */

@@ -82,6 +82,58 @@ struct cuda_array_map {
   unsigned int reserved[2];
 };
 
+/* Ways a handle leaves the process. */
+enum { CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR = 1, CU_MEM_HANDLE_TYPE_FABRIC = 8 };
+
+/* CUipcMemHandle: passed by value. */
+struct cuda_ipc_handle {
+  unsigned char bytes[64];
+};
+
+/* CUDA_EXTERNAL_MEMORY_HANDLE_DESC. */
+struct cuda_external_desc {
+  int type;
+  union {
+    int fd;
+    struct {
+      void *handle;
+      const void *name;
+    } win32;
+    const void *object;
+  } handle;
+  unsigned long long size;
+  unsigned int flags;
+  unsigned int reserved[16];
+};
+
+enum { CU_EXTERNAL_MEMORY_OPAQUE_FD = 1, CU_EXTERNAL_MEMORY_LAST = 9 };
+
+struct cuda_external_buffer {
+  unsigned long long offset;
+  unsigned long long size;
+  unsigned int flags;
+  unsigned int reserved[16];
+};
+
+struct cuda_external_mipmap {
+  unsigned long long offset;
+  struct cuda_array3d_desc desc;
+  unsigned int levels;
+  unsigned int reserved[16];
+};
+
+/* CUmulticastObjectProp. */
+struct cuda_multicast_prop {
+  unsigned int devices;
+  size_t size;
+  unsigned long long handle_types;
+  unsigned long long flags;
+};
+
+_Static_assert(sizeof(struct cuda_external_desc) == 104, "external memory descriptor");
+_Static_assert(sizeof(struct cuda_external_buffer) == 88, "external buffer descriptor");
+_Static_assert(sizeof(struct cuda_external_mipmap) == 120, "external mipmap descriptor");
+_Static_assert(sizeof(struct cuda_multicast_prop) == 32, "multicast properties");
 _Static_assert(sizeof(struct cuda_array_desc) == 24, "array descriptor");
 _Static_assert(sizeof(struct cuda_array3d_desc) == 40, "volume descriptor");
 _Static_assert(sizeof(struct cuda_array_needs) == 32, "array requirements");

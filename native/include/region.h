@@ -55,7 +55,7 @@ enum region_class {
   REGION_CLASS_ARRAY = 4,   /* arrays, mipmaps */
   REGION_CLASS_IMPORT = 5,  /* IPC, external memory, imported handles that outlive their exporter */
   REGION_CLASS_DRIVER = 6,  /* contexts, modules, heaps, what is left over */
-  REGION_CLASS_OTHER = 7,
+  REGION_CLASS_OTHER = 7,   /* given to other processes, who still hold it, and let go by this one */
 };
 
 enum region_state {
@@ -127,7 +127,8 @@ struct region_slot {
   uint64_t generation;  /* grows with every owner */
   uint64_t inflight;    /* charges between the device's word and used[] */
   uint64_t pid_namespace; /* inode of the namespace that pid counts in; 0 while the slot is being taken */
-  uint64_t reserved[3];
+  uint64_t shares;        /* memory ever given to other processes: 0 spares everybody a look */
+  uint64_t reserved[2];
   uint64_t used[KERF_DEVICES_MAX][REGION_CLASSES];
   uint64_t reserved1[8];
 };

@@ -120,8 +120,32 @@ static void reaper_unlock(void *context, struct region *of) {
   cancel_allow(cancel);
 }
 
+static int open_again(void) {
+  int fd = (int)syscall(SYS_openat, AT_FDCWD, REGION_PATH, O_RDONLY | O_CLOEXEC);
+  if (fd >= 0 && is_same_file(fd)) return fd;
+  if (fd >= 0) syscall(SYS_close, fd);
+  return -1;
+}
+
+static struct share_desk desk = {&ledger, &map, -1, open_again};
+
+static uint64_t slot_left(void *context, uint32_t index, uint32_t device, bool is_dead) {
+  (void)context;
+  return share_left(&desk, index, device, is_dead);
+}
+
 static const struct ledger_liveness BY_PID = {NULL,      slot_is_dead,    slot_hold,
-                                              slot_drop, reaper_try_lock, reaper_unlock};
+                                              slot_drop, reaper_try_lock, reaper_unlock, slot_left};
+
+const struct share_desk *account_desk(void) {
+  desk.fd = has_own_file() ? region_fd : -1;
+  return &desk;
+}
+
+uint32_t account_family(void) {
+  uint64_t word = (uint64_t)region_file.st_dev << 32 ^ (uint64_t)region_file.st_ino;
+  return (uint32_t)((word * 0x9e3779b97f4a7c15ull) >> 33);
+}
 
 /* ---- opening ---- */
 
@@ -351,12 +375,15 @@ uint64_t account_own_beside(uint32_t index, uint32_t memory_class) {
 CUresult account_charge_device(struct account_charge *charge, CUdevice device, uint64_t bytes) {
   int index = account_index(device);
   if (limits_read() == NULL || !is_ready()) return CUDA_ERROR_NO_DEVICE;
-  if (index < 0) return CUDA_ERROR_OUT_OF_MEMORY;
-  charge->ledger.device = (uint32_t)index;
+  return index < 0 ? CUDA_ERROR_OUT_OF_MEMORY : account_charge_index(charge, (uint32_t)index, bytes);
+}
+
+CUresult account_charge_index(struct account_charge *charge, uint32_t index, uint64_t bytes) {
+  charge->ledger.device = index;
   charge->ledger.bytes = bytes;
   charge->is_free_of_charge = false;
   CUresult result = account_try(&charge->ledger);
-  if (result == CUDA_ERROR_OUT_OF_MEMORY && pool_give_back((uint32_t)index)) result = account_try(&charge->ledger);
+  if (result == CUDA_ERROR_OUT_OF_MEMORY && pool_give_back(index)) result = account_try(&charge->ledger);
   if (result == CUDA_ERROR_OUT_OF_MEMORY) account_refuse(&charge->ledger);
   return result;
 }
@@ -412,6 +439,10 @@ void account_keep(const struct ptrmap_entry *entry) { ptrmap_put(&map, entry); }
 
 /* Memory of a pool goes back to the pool; what is freed at once was waited for. */
 void account_drop(const struct ptrmap_entry *entry) {
+  if ((entry->flags & (PTRMAP_PART | PTRMAP_BOUND | PTRMAP_SHARED | PTRMAP_HOLDS)) != 0) {
+    account_drop_special(entry);
+    return;
+  }
   if (entry->kind == PTRMAP_POINTER && entry->memory_class == REGION_CLASS_ASYNC) {
     pool_gave((struct pool *)(uintptr_t)entry->owner, entry->bytes, 0);
     pool_rested(0, 0);
@@ -434,7 +465,7 @@ static void drop_entry(const struct ptrmap_entry *entry, void *context) {
 }
 
 /* What a context owns. */
-static const uint8_t OWNED_KINDS[] = {PTRMAP_POINTER, PTRMAP_ARRAY};
+static const uint8_t OWNED_KINDS[] = {PTRMAP_POINTER, PTRMAP_ARRAY, PTRMAP_EXTERNAL, PTRMAP_OPENED};
 
 static void sweep_owned(uint64_t owner) {
   if (!is_open(__atomic_load_n(&open_state, __ATOMIC_ACQUIRE))) return;

@@ -11,6 +11,7 @@
 #include "cuda-abi.h"
 #include "ledger.h"
 #include "ptrmap.h"
+#include "share.h"
 
 struct account_charge {
   struct ledger_charge ledger;
@@ -61,6 +62,20 @@ void account_drop(const struct ptrmap_entry *entry);
 CUresult account_give_back(const struct ptrmap_entry *entry, CUresult result);
 /* Whatever else is to be remembered: pools, mappings, references. */
 struct ptrmap *account_map(void);
+/* For the device of this index on the limits page, with owner and class as they are. */
+CUresult account_charge_index(struct account_charge *charge, uint32_t index, uint64_t bytes);
+/* What account_drop does where it is not one refund. */
+void account_drop_special(const struct ptrmap_entry *entry);
+/* One more holder of it (1), or one less (-1), the last of whom drops it. False where it is not known. */
+bool account_count(uint64_t key, uint8_t kind, int delta);
+/* One holder less before the driver is asked, as a number may come back once it is let go; then what came of it. */
+bool account_let_go(uint64_t key, uint8_t kind, struct ptrmap_entry *entry);
+CUresult account_has_let_go(const struct ptrmap_entry *entry, CUresult result);
+/* Other processes get it: under which share. `word` names it to them where it is not 0. */
+bool account_give(uint64_t key, uint8_t kind, uint64_t word, share_id *id);
+/* For shares: who gives and holds them, and what tells this container's from others. */
+const struct share_desk *account_desk(void);
+uint32_t account_family(void);
 /* The context is gone and its memory with it. */
 void account_drop_context(CUcontext context);
 /* The same for one about to be destroyed: as soon as the driver has, another thread may make one of that address, and

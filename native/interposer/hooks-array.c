@@ -136,8 +136,19 @@ static bool is_for_the_driver(const struct order *order, CUresult charged) {
   return charged == CUDA_ERROR_OUT_OF_MEMORY && !order->is_certain;
 }
 
+/* Those without memory are remembered too: some may be mapped into them. */
+static CUresult settle(const struct order *order, CUresult result, uint64_t handle) {
+  struct ptrmap_entry entry = {.key = handle, .refs = 1, .kind = PTRMAP_ARRAY, .memory_class = REGION_CLASS_ARRAY};
+  CUcontext context;
+  if (!order->charge.is_free_of_charge) return account_settle(&order->charge, result, handle, PTRMAP_ARRAY);
+  if (result != CUDA_SUCCESS || DRIVER(cuCtxGetCurrent)(&context) != CUDA_SUCCESS) return result;
+  entry.owner = (uintptr_t)context;
+  if (account_map() != NULL) account_keep(&entry);
+  return result;
+}
+
 static CUresult settle_array(const struct order *order, CUresult charged, CUresult result, CUarray *out) {
-  if (charged == CUDA_SUCCESS) return account_settle(&order->charge, result, (uintptr_t)*out, PTRMAP_ARRAY);
+  if (charged == CUDA_SUCCESS) return settle(order, result, (uintptr_t)*out);
   if (result != CUDA_SUCCESS) return result;
   REAL(cuArrayDestroy)(*out);
   return charged;
@@ -186,7 +197,7 @@ HOOK_EXPORT CUresult cuMipmappedArrayCreate(CUmipmappedArray *out, const struct 
   CUresult charged = charge(&order, desc, levels);
   if (charged != CUDA_SUCCESS && !is_for_the_driver(&order, charged)) return charged;
   CUresult result = REAL(cuMipmappedArrayCreate)(out, desc, levels);
-  if (charged == CUDA_SUCCESS) return account_settle(&order.charge, result, (uintptr_t)*out, PTRMAP_ARRAY);
+  if (charged == CUDA_SUCCESS) return settle(&order, result, (uintptr_t)*out);
   if (result != CUDA_SUCCESS) return result;
   REAL(cuMipmappedArrayDestroy)(*out);
   return charged;

@@ -32,6 +32,8 @@ enum hook_number {
   X(cuEventElapsedTime, (float *, CUevent, CUevent))                                                      \
   X(cuStreamIsCapturing, (CUstream, int *))                                                               \
   X(cuThreadExchangeStreamCaptureMode, (int *))                                                           \
+  X(cuMemGetAddressRange_v2, (CUdeviceptr *, size_t *, CUdeviceptr))                                      \
+  X(cuMemGetAllocationPropertiesFromHandle, (struct cuda_allocation_prop *, CUmemGenericAllocationHandle)) \
   X(cuDeviceGetUuid, (CUuuid *, CUdevice))                                                                \
   X(cuDeviceGetUuid_v2, (CUuuid *, CUdevice))                                                             \
   X(cuDevicePrimaryCtxGetState, (CUdevice, unsigned int *, int *))                                        \

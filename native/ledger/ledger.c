@@ -60,13 +60,22 @@ static bool slot_is_taken(const struct region_slot *slot) {
   return __atomic_load_n(&slot->pid, __ATOMIC_SEQ_CST) != 0;
 }
 
+/* What others hold of a slot's memory though its owner is gone. */
+static uint64_t left_of(const struct ledger_liveness *liveness, uint32_t index, const struct region_slot *slot,
+                        uint32_t device, bool is_dead) {
+  if (liveness->left == NULL || load(&slot->shares) == 0) return 0;
+  return liveness->left(liveness->context, index, device, is_dead);
+}
+
 uint64_t ledger_living(const struct region *region, uint32_t device, const struct ledger_liveness *liveness) {
   uint64_t bytes = 0;
   for (uint32_t i = 0; i < REGION_SLOTS; i++) {
     const struct region_slot *slot = &region->slots[i];
     if (!slot_is_taken(slot) || slot->state == REGION_SLOT_REAPING) continue;
     uint64_t own = ledger_slot_bytes(slot, device);
-    if (own != 0 && !liveness->is_dead(liveness->context, i, slot)) bytes += own;
+    if (own == 0) continue;
+    bool is_dead = liveness->is_dead(liveness->context, i, slot);
+    bytes += is_dead ? left_of(liveness, i, slot, device, true) : own;
   }
   return bytes;
 }
@@ -142,21 +151,53 @@ void ledger_refund(struct ledger *ledger, struct ledger_charge charge) {
   add(&ledger->slot->inflight, (uint64_t)-1);
 }
 
+void ledger_move(struct ledger *ledger, struct ledger_charge charge, uint32_t memory_class) {
+  if (ledger->slot == NULL) return;
+  add(&ledger->slot->inflight, 1);
+  add(&ledger->slot->used[charge.device][memory_class], charge.bytes);
+  subtract(&ledger->slot->used[charge.device][charge.memory_class], charge.bytes);
+  add(&ledger->slot->inflight, (uint64_t)-1);
+}
+
 /* ---- giving back what the dead held ---- */
 
 static void free_slot(struct region_slot *slot) {
   memset(slot->used, 0, sizeof(slot->used));
   slot->inflight = 0;
+  slot->shares = 0;
   slot->start_ticks = 0;
   slot->pid_namespace = 0;
   __atomic_store_n(&slot->state, REGION_SLOT_FREE, __ATOMIC_SEQ_CST);
   __atomic_store_n(&slot->pid, 0u, __ATOMIC_SEQ_CST);
 }
 
-static void subtract_slot(struct region *region, struct region_slot *slot) {
+/* All a dead owner held but what others still hold; false where that is nothing. */
+static bool subtract_slot(struct ledger *ledger, uint32_t index) {
+  struct region_slot *slot = &ledger->region->slots[index];
+  bool is_held = false;
   for (uint32_t device = 0; device < KERF_DEVICES_MAX; device++) {
     uint64_t bytes = ledger_slot_bytes(slot, device);
-    if (bytes != 0) subtract_word(&region->devices[device], bytes);
+    uint64_t left = bytes == 0 ? 0 : left_of(ledger->liveness, index, slot, device, true);
+    if (bytes > left) subtract_word(&ledger->region->devices[device], bytes - left);
+    if (left == 0) continue;
+    is_held = true;
+    memset(slot->used[device], 0, sizeof(slot->used[device]));
+    slot->used[device][REGION_CLASS_OTHER] = left < bytes ? left : bytes;
+  }
+  return is_held;
+}
+
+/* What a living owner left to others and they have let go of. His share is read first: it may only grow meanwhile. */
+static void subtract_left(struct ledger *ledger, uint32_t index) {
+  struct region_slot *slot = &ledger->region->slots[index];
+  for (uint32_t device = 0; device < KERF_DEVICES_MAX; device++) {
+    uint64_t before = load(&slot->used[device][REGION_CLASS_OTHER]);
+    uint64_t left = before == 0 ? 0 : left_of(ledger->liveness, index, slot, device, false);
+    if (before <= left) continue;
+    add(&ledger->slot->inflight, 1);
+    subtract_word(&ledger->region->devices[device], before - left);
+    subtract(&slot->used[device][REGION_CLASS_OTHER], before - left);
+    add(&ledger->slot->inflight, (uint64_t)-1);
   }
 }
 
@@ -182,39 +223,70 @@ static bool recount(struct region *region, uint32_t device) {
   return false;
 }
 
+/* A slot whose sums are of no use but of which others hold something: that is all it has from now on. */
+static bool keep_left(struct ledger *ledger, uint32_t index) {
+  struct region_slot *slot = &ledger->region->slots[index];
+  bool is_held = false;
+  for (uint32_t device = 0; device < KERF_DEVICES_MAX; device++) {
+    uint64_t left = left_of(ledger->liveness, index, slot, device, true);
+    memset(slot->used[device], 0, sizeof(slot->used[device]));
+    slot->used[device][REGION_CLASS_OTHER] = left;
+    if (left != 0) add(&ledger->region->devices[device].used_word, REGION_TAG_ONE + left);
+    is_held = is_held || left != 0;
+  }
+  return is_held;
+}
+
 /* Slots whose sums cannot be trusted stay marked until every device was recounted without them. */
-static uint32_t recount_marked(struct region *region) {
+static uint32_t recount_marked(struct ledger *ledger) {
+  struct region *region = ledger->region;
   for (uint32_t device = 0; device < KERF_DEVICES_MAX; device++)
     if (!recount(region, device)) return 0;
   uint32_t freed = 0;
   for (uint32_t i = 0; i < REGION_SLOTS; i++) {
-    if (!slot_is_taken(&region->slots[i]) || region->slots[i].state != REGION_SLOT_REAPING) continue;
-    free_slot(&region->slots[i]);
+    struct region_slot *slot = &region->slots[i];
+    if (!slot_is_taken(slot) || slot->state != REGION_SLOT_REAPING) continue;
+    bool is_held = load(&slot->shares) != 0 && keep_left(ledger, i);
+    slot->inflight = 0;
+    if (is_held) __atomic_store_n(&slot->state, REGION_SLOT_LIVE, __ATOMIC_SEQ_CST);
+    else free_slot(slot);
     freed++;
   }
   return freed;
 }
 
-/* Under the reaper's lock. A slot found marked belongs to a reaper that died on it. */
-static uint32_t reap_all(struct ledger *ledger) {
+enum reaped { NOTHING, FREED, MARKED };
+
+/* A slot found marked belongs to a reaper that died on it. */
+static enum reaped reap_slot(struct ledger *ledger, uint32_t index) {
   const struct ledger_liveness *liveness = ledger->liveness;
+  struct region_slot *slot = &ledger->region->slots[index];
+  bool was_marked = slot->state == REGION_SLOT_REAPING;
+  if (slot == ledger->slot || (!was_marked && !liveness->is_dead(liveness->context, index, slot))) {
+    if (load(&slot->shares) != 0 && ledger->slot != NULL) subtract_left(ledger, index);
+    return NOTHING;
+  }
+  __atomic_store_n(&slot->state, REGION_SLOT_REAPING, __ATOMIC_SEQ_CST);
+  if (was_marked || load(&slot->inflight) != 0) return MARKED;
+  if (subtract_slot(ledger, index)) {
+    __atomic_store_n(&slot->state, REGION_SLOT_LIVE, __ATOMIC_SEQ_CST);
+    return NOTHING;
+  }
+  free_slot(slot);
+  return FREED;
+}
+
+/* Under the reaper's lock. */
+static uint32_t reap_all(struct ledger *ledger) {
   uint32_t freed = 0;
   bool has_marked = false;
   for (uint32_t i = 0; i < REGION_SLOTS; i++) {
-    struct region_slot *slot = &ledger->region->slots[i];
-    if (!slot_is_taken(slot) || slot == ledger->slot) continue;
-    bool was_marked = slot->state == REGION_SLOT_REAPING;
-    if (!was_marked && !liveness->is_dead(liveness->context, i, slot)) continue;
-    __atomic_store_n(&slot->state, REGION_SLOT_REAPING, __ATOMIC_SEQ_CST);
-    if (was_marked || load(&slot->inflight) != 0) {
-      has_marked = true;
-      continue;
-    }
-    subtract_slot(ledger->region, slot);
-    free_slot(slot);
-    freed++;
+    if (!slot_is_taken(&ledger->region->slots[i])) continue;
+    enum reaped reaped = reap_slot(ledger, i);
+    freed += reaped == FREED;
+    has_marked = has_marked || reaped == MARKED;
   }
-  return has_marked ? freed + recount_marked(ledger->region) : freed;
+  return has_marked ? freed + recount_marked(ledger) : freed;
 }
 
 uint32_t ledger_reap(struct ledger *ledger) {

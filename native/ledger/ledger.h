@@ -27,6 +27,8 @@ struct ledger_liveness {
   /* One reaper at a time; a dead reaper's lock must be taken over. */
   bool (*try_lock)(void *context, struct region *region);
   void (*unlock)(void *context, struct region *region);
+  /* Bytes of what the slot's owner gave to others and left, that they still hold (share.h). May be NULL. */
+  uint64_t (*left)(void *context, uint32_t index, uint32_t device, bool is_dead);
 };
 
 struct ledger {
@@ -54,6 +56,8 @@ enum ledger_answer ledger_reserve(struct ledger *ledger, struct ledger_charge ch
 enum ledger_answer ledger_try(struct ledger *ledger, struct ledger_charge charge, uint64_t limit_bytes);
 void ledger_count_refusal(struct ledger *ledger, struct ledger_charge charge);
 void ledger_refund(struct ledger *ledger, struct ledger_charge charge);
+/* To another class of the same slot. */
+void ledger_move(struct ledger *ledger, struct ledger_charge charge, uint32_t memory_class);
 /* Bytes charged on the device by everybody. */
 uint64_t ledger_used(const struct region *region, uint32_t device);
 /* Bytes of living processes only; reads, changes nothing. */

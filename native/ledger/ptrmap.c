@@ -128,6 +128,26 @@ bool ptrmap_count(struct ptrmap *map, uint64_t key, uint8_t kind, int delta, str
   return true;
 }
 
+bool ptrmap_mark(struct ptrmap *map, uint64_t key, uint8_t kind, uint8_t flags, struct ptrmap_entry *out) {
+  struct ptrmap_shard *shard = shard_of(map, hash_of(key, kind));
+  struct ptrmap_entry *entry = lock_entry(shard, key, kind);
+  if (entry == NULL) return false;
+  entry->flags |= flags;
+  if (out != NULL) *out = *entry;
+  shard_unlock(shard);
+  return true;
+}
+
+uint64_t ptrmap_grow(struct ptrmap *map, uint64_t key, uint8_t kind, uint64_t bytes) {
+  struct ptrmap_shard *shard = shard_of(map, hash_of(key, kind));
+  struct ptrmap_entry *entry = lock_entry(shard, key, kind);
+  if (entry == NULL) return 0;
+  uint64_t grown = entry->bytes < bytes ? bytes - entry->bytes : 0;
+  entry->bytes += grown;
+  shard_unlock(shard);
+  return grown;
+}
+
 /* Takes up to SWEEP_BATCH matching entries out, so that `removed` runs without the lock. */
 static uint32_t take_some(struct ptrmap_shard *shard, uint64_t owner, uint8_t kind, struct ptrmap_entry *out) {
   uint32_t taken = 0;

@@ -17,8 +17,22 @@ enum ptrmap_kind {
   PTRMAP_MAPPING = 3,
   PTRMAP_POOL = 4,
   PTRMAP_CONTEXT = 5,
-  PTRMAP_ARRAY = 6, /* mipmapped ones too */
-  PTRMAP_GRAPH = 32, /* and one more for each device: an executable graph's memory there */
+  PTRMAP_ARRAY = 6,     /* mipmapped ones too */
+  PTRMAP_EXTERNAL = 7,  /* memory of another API */
+  PTRMAP_BINDING = 8,   /* memory under a piece of an array or of a multicast object */
+  PTRMAP_OPENED = 9,    /* memory of another process, by pointer */
+  PTRMAP_UNMAPPING = 10, /* a mapping that is just being undone */
+  PTRMAP_HELD = 11,     /* shares of other processes: share.h */
+  PTRMAP_GRAPH = 32,    /* and one more for each device: an executable graph's memory there */
+  PTRMAP_GIVEN = 0x40,  /* added to a kind: what was given to others, and under which share */
+};
+
+/* Bits of an entry's flags that several rooms know; the low four are each kind's own. */
+enum ptrmap_flag {
+  PTRMAP_PART = 0x10,   /* its memory is another entry's, whose key stands in bytes and whose kind in memory_class */
+  PTRMAP_BOUND = 0x20,  /* memory of others is bound to it: PTRMAP_BINDING with its key as owner */
+  PTRMAP_SHARED = 0x40, /* given to other processes: PTRMAP_GIVEN of the same key */
+  PTRMAP_HOLDS = 0x80,  /* memory of another process, who is charged for it: the share stands in bytes */
 };
 
 struct ptrmap_entry {
@@ -50,6 +64,10 @@ bool ptrmap_take(struct ptrmap *map, uint64_t key, uint8_t kind, struct ptrmap_e
 bool ptrmap_get(struct ptrmap *map, uint64_t key, uint8_t kind, struct ptrmap_entry *out);
 /* Adds `delta` to refs and removes the entry when none are left; `out` is the entry after the change. */
 bool ptrmap_count(struct ptrmap *map, uint64_t key, uint8_t kind, int delta, struct ptrmap_entry *out);
+/* Sets bits of flags; `out` is the entry after it and may be NULL. */
+bool ptrmap_mark(struct ptrmap *map, uint64_t key, uint8_t kind, uint8_t flags, struct ptrmap_entry *out);
+/* Makes bytes at least so many; by how many it grew. */
+uint64_t ptrmap_grow(struct ptrmap *map, uint64_t key, uint8_t kind, uint64_t bytes);
 /* Removes every entry of the owner with this kind and hands each to `removed`. */
 void ptrmap_sweep(struct ptrmap *map, uint64_t owner, uint8_t kind,
                   void (*removed)(const struct ptrmap_entry *entry, void *context), void *context);

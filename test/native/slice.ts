@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { changeLimits } from '../../src/adapters/region/limits-file.js';
 import { mib, milliCores } from '../../src/core/units.js';
 import { type DeviceLimit, encodeLimits } from '../../src/wire/limits.js';
-import { decodeRegion, emptyRegion, type Region } from '../../src/wire/region.js';
+import { decodeRegion, emptyRegion, REGION, type Region, type RegionDevice } from '../../src/wire/region.js';
 import { BUILT, makeMachine, PATHS, ROOT, type FakeGpu } from './build.js';
 
 export interface Grant {
@@ -53,6 +53,14 @@ export class Machine {
   slice(...grants: readonly Grant[]): Slice {
     this.slices += 1;
     return new Slice(this, join(this.folder, `slice-${this.slices}`), grants);
+  }
+
+  /** What the fake driver itself holds on a GPU, by its own books: they stand at the head of its state. */
+  physical(index: number): RegionDevice {
+    const state = decodeRegion(readFileSync(join(this.node, 'state')).subarray(0, REGION.bytes));
+    const device = state.ok ? state.value.devices[index] : undefined;
+    if (device === undefined) throw new Error(`bug: no books of GPU ${index}`);
+    return device;
   }
 
   end(): void {
