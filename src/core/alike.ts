@@ -7,6 +7,7 @@
 // Numbers mean something within one epoch. When too many states are known all are forgotten, and an epoch begins.
 import type { Device } from './device.js';
 import type { DeviceState, NodeView, VendorView } from './node.js';
+import { forgetAll } from './remembered.js';
 import type { LinkMatrix } from './topology.js';
 
 const MOST_STATES = 1 << 16;
@@ -32,24 +33,27 @@ export function turnEpoch(): void {
   if (deviceNumbers.size <= MOST_STATES && nodeNumbers.size <= MOST_STATES) return;
   deviceNumbers.clear();
   nodeNumbers.clear();
+  forgetAll();
   now += 1;
 }
 
-interface Numbered {
+/** Devices with the numbers of their states. */
+export interface NumberedDevices {
   readonly epoch: number;
+  readonly devices: readonly DeviceState[];
   readonly numbers: readonly number[];
 }
 
 /** Lists of states are never changed, and one that a pod has changed is another list. */
-const numbered = new WeakMap<readonly DeviceState[], Numbered>();
+const numbered = new WeakMap<readonly DeviceState[], NumberedDevices>();
 
-/** Of each device the number of its state. */
-export function deviceStates(devices: readonly DeviceState[]): readonly number[] {
+export function withNumbers(devices: readonly DeviceState[]): NumberedDevices {
   const known = numbered.get(devices);
-  if (known?.epoch === now) return known.numbers;
+  if (known?.epoch === now) return known;
   const numbers = devices.map((state) => numberOf(deviceNumbers, textOfState(state)));
-  numbered.set(devices, { epoch: now, numbers });
-  return numbers;
+  const fresh = { epoch: now, devices, numbers };
+  numbered.set(devices, fresh);
+  return fresh;
 }
 
 /** All of the node that any answer follows from but its name, the ids of its devices and its CPU. */
@@ -68,7 +72,7 @@ export function nodeStateWithCpu(node: NodeView, state: number): number {
 function textOfVendor(vendor: string, view: VendorView): string {
   const { devices, slots, slotsUsed, unreadable, links, pairs } = view;
   const told = links === null ? '-' : objectNumber(links);
-  const list = deviceStates(devices).join();
+  const list = withNumbers(devices).numbers.join();
   return ` ${vendor} ${slots} ${slotsUsed} ${unreadable === null} ${told} ${objectNumber(pairs)} ${list}`;
 }
 
@@ -86,13 +90,25 @@ let lastMake = 0;
 
 /** A number for devices that differ in nothing but id, place and words. */
 function makeOf(device: Device): number {
-  const known = makes.get(device);
-  if (known !== undefined) return known;
+  const known = makes.get(device) ?? (isOfMake(device, lastOfMake) ? makes.get(lastOfMake) : undefined);
+  if (known === undefined) return learnMake(device);
+  makes.set(device, known);
+  return known;
+}
+
+/** Nodes have devices of one make, mostly. */
+let lastOfMake: Device | undefined;
+
+const isOfMake = (device: Device, other: Device | undefined): other is Device =>
+  other !== undefined && FIELDS.every((name) => device[name] === other[name]);
+
+function learnMake(device: Device): number {
   const text = textOfDevice(device);
   if (makeNumbers.size >= MOST_STATES) makeNumbers.clear();
   const number = makeNumbers.get(text) ?? ++lastMake;
   makeNumbers.set(text, number);
   makes.set(device, number);
+  lastOfMake = device;
   return number;
 }
 

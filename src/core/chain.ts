@@ -5,6 +5,7 @@ import type { Company } from './fit.js';
 import type { VendorView } from './node.js';
 import { DEVICE_POLICIES, type DeviceRow } from './policies.js';
 import type { DevicePolicy } from './request.js';
+import { newAsker } from './remembered.js';
 import type { DeviceSight } from './sight.js';
 
 export interface Chain {
@@ -45,6 +46,8 @@ const asItIs = (like: number): number => like;
 
 /** A chain for sets of so many devices: what a device and what a pair of them adds to the set's number. */
 export class ChainOfCount {
+  /** Whose likes of untouched devices are remembered by state (see alike); null: something else matters to them. */
+  readonly asker: number | null;
   private readonly ones: readonly (Term & { readonly like: (sight: DeviceSight) => number })[];
   private readonly pairs: readonly (Term & { readonly like: NonNullable<DeviceRow['pair']> })[];
 
@@ -52,6 +55,8 @@ export class ChainOfCount {
     const pairsOf = (count * (count - 1)) / 2;
     const said = rows.filter((row) => (count === 1 ? (row.each ?? row.alone) : (row.each ?? row.pair)));
     const base = (STEPS + 1) * Math.max(count, pairsOf);
+    const isByState = said.every((row) => (row.each === undefined ? count > 1 : row.isByState === true));
+    this.asker = isByState ? newAsker() : null;
     const terms = said.map((row, at) => {
       const isLast = at === said.length - 1;
       const all = row.each === undefined && count > 1 ? pairsOf : count;

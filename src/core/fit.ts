@@ -16,6 +16,8 @@ export interface Wish {
   readonly choice: DeviceChoice;
   /** any where it is not said. */
   readonly company?: Company;
+  /** Whose answers are remembered by the state of a device (see misfitAlone); absent: nobody's. */
+  readonly asker?: number;
 }
 
 /** Who may be on a device beside a slice. own: containers of its pod. none: not even those. */

@@ -4,6 +4,7 @@ import { type Board, boardOf, type Column } from './board.js';
 import type { NodeView } from './node.js';
 import { canPlace } from './place.js';
 import { namesIds, type PreparedPod } from './prepared.js';
+import { newAsker, Remembered } from './remembered.js';
 import { likeNode } from './score.js';
 import type { Snapshot } from './snapshot.js';
 
@@ -32,16 +33,16 @@ export class Likes {
   }
 }
 
+const likes = new Remembered(UNFIT);
+
 /** likeOf, worked out once of all nodes in one state. */
 function sharedBy(pod: PreparedPod, board: Board): (node: NodeView) => number {
-  const known = new Map<number, number>();
+  const asker = newAsker();
   const isByCpu = pod.learned !== null;
   return (node) => {
     const state = board.stateOf(node, isByCpu);
-    const before = known.get(state);
-    if (before !== undefined) return before;
-    const like = likeOf(pod, node);
-    known.set(state, like);
-    return like;
+    return likes.isKnown(asker, state)
+      ? likes.get(asker, state)
+      : likes.keep(asker, state, likeOf(pod, node));
   };
 }

@@ -5,11 +5,13 @@
 //   init     on top of what others hold and of the sidecars so far
 //   sidecar  the same, and stays
 //   app      on top of others, all sidecars and the apps so far
-import { misfit, sliceOn, type Wish } from './fit.js';
+import { withNumbers } from './alike.js';
+import { hasRoom } from './alone.js';
+import { sliceOn, type Wish } from './fit.js';
 import type { DeviceState, NodeView } from './node.js';
 import type { ContainerPlacement, Placement, Slice } from './placement.js';
 import type { PlacingRules } from './policies.js';
-import { type PreparedPod, preparePod } from './prepared.js';
+import { type PreparedAsk, type PreparedPod, preparePod } from './prepared.js';
 import type { NodeRefusal } from './refusal.js';
 import { isClosed, refuseNode, refuseTask } from './refuse.js';
 import type { PodRequest } from './request.js';
@@ -53,24 +55,21 @@ function placementOf({ containers }: PodRequest, { tasks }: Trial, node: NodeVie
 /** place without its answer: does the pod fit? Answered without allocating. */
 export function canPlace(pod: PreparedPod, node: NodeView): boolean {
   if (isClosed(pod, node)) return false;
-  const { only, trials } = pod;
-  if (only === null) return hasFitting(trials, node);
-  return hasRoom(node.vendors.get(only.slice.vendor)?.devices ?? NO_DEVICES, only);
+  const { only, trials, asks } = pod;
+  for (let at = 0; at < asks.length; at++) if (!hasRoomForEach(asks[at] as PreparedAsk, node)) return false;
+  return only !== null || hasFitting(trials, node);
 }
 
-const NO_DEVICES: readonly DeviceState[] = [];
+/** Each wish by itself: a pod's own containers never make room for one another. */
+function hasRoomForEach({ ask, wishes }: PreparedAsk, { vendors }: NodeView): boolean {
+  const view = vendors.get(ask.vendor);
+  if (view === undefined) return false;
+  const list = withNumbers(view.devices);
+  for (let at = 0; at < wishes.length; at++) if (!hasRoom(list, wishes[at] as Wish)) return false;
+  return true;
+}
 
 function hasFitting(trials: readonly Trial[], node: NodeView): boolean {
   for (let at = 0; at < trials.length; at++) if (trials[at]?.fits(node) === true) return true;
-  return false;
-}
-
-function hasRoom(devices: readonly DeviceState[], wish: Wish): boolean {
-  let fits = 0;
-  for (let at = 0; at < devices.length; at++) {
-    const state = devices[at] as DeviceState;
-    if (misfit(state, state.hold, wish) === null) fits += 1;
-    if (fits === wish.slice.count) return true;
-  }
   return false;
 }

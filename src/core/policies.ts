@@ -15,6 +15,8 @@ export interface DeviceRow {
   /** A must: who may be on the device beside the slice. */
   readonly company?: Company;
   readonly each?: (sight: DeviceSight) => number;
+  /** `each` follows from the wish and the device's own state alone: worked out once per state. */
+  readonly isByState?: true;
   /** Where one device alone is wanted. */
   readonly alone?: (sight: DeviceSight) => number;
   /** Of two devices of one set, by their places. */
@@ -32,9 +34,9 @@ const LINK_STEPS = 10 * 1023;
 
 export const DEVICE_POLICIES: Readonly<Record<DevicePolicyName, DeviceRow>> = {
   /** Fullest first: keeps devices whole for those who need them whole. */
-  binpack: { each: fillOfDevice },
+  binpack: { each: fillOfDevice, isByState: true },
   /** Emptiest first: fewest neighbours. */
-  spread: { each: (sight) => 1 - fillOfDevice(sight) },
+  spread: { each: (sight) => 1 - fillOfDevice(sight), isByState: true },
   /** Where the waste of the node rises least. */
   fragmentation: { each: likeDeviceByWaste },
   /** Several: the best connected set. One: the worst connected device, so that the sets stay whole. */
@@ -52,6 +54,7 @@ export const DEVICE_POLICIES: Readonly<Record<DevicePolicyName, DeviceRow>> = {
   /** A slice of high priority where others of high priority have least; a low one fills beside. */
   priority: {
     each: (sight) => (sight.wish.slice.priority === 'high' ? 1 - highOfDevice(sight) : fillOfDevice(sight)),
+    isByState: true,
   },
   /** No other pod beside it, now or later; containers of its own may be. */
   mutex: { company: 'own' },

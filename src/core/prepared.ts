@@ -6,6 +6,7 @@ import type { Company, Wish } from './fit.js';
 import { asWritten, hasChoiceOfOrder, largestFirst } from './order.js';
 import { isInitOnly, slotsWanted } from './phases.js';
 import type { PlacingRules } from './policies.js';
+import { newAsker } from './remembered.js';
 import type { DevicePolicy, NodePolicy, PodRequest, SliceRequest } from './request.js';
 import { isSame } from './same.js';
 import { Trial } from './trial.js';
@@ -80,8 +81,12 @@ export function devicePolicyOf({ devicePolicy, numa }: PodRequest, rules: Placin
 }
 
 /** Per container, one per vendor. */
-export function wishesOf({ containers, choice }: PodRequest, company: Company): readonly (readonly Wish[])[] {
-  return containers.map(({ slices }) => slices.map((slice) => ({ slice, choice, company })));
+export function wishesOf(request: PodRequest, company: Company): readonly (readonly Wish[])[] {
+  const { containers, choice } = request;
+  const isByName = namesIds(request);
+  const wishOf = (slice: SliceRequest): Wish =>
+    isByName ? { slice, choice, company } : { slice, choice, company, asker: newAsker() };
+  return containers.map(({ slices }) => slices.map(wishOf));
 }
 
 function preparedAsks(request: PodRequest, all: readonly Wish[]): readonly PreparedAsk[] {

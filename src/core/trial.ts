@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one search: which devices of a node would each container of a pod get? place reads the answer off, canPlace only
 // whether there is one. Rows are kept from node to node, so that nothing is allocated per node.
+import { withNumbers } from './alike.js';
+import { misfitAlone } from './alone.js';
 import { type Chain, ChainOfCount } from './chain.js';
 import { Chooser } from './choose.js';
 import { asCut, memoryOn } from './cut.js';
@@ -9,7 +11,9 @@ import { misfit, type Wish } from './fit.js';
 import type { Misfits } from './misfits.js';
 import type { DeviceState, NodeView, VendorView } from './node.js';
 import type { Packing } from './packing/packing.js';
+import type { DeviceRefusal } from './refusal.js';
 import type { ContainerKind } from './request.js';
+import { Remembered } from './remembered.js';
 import type { DeviceSight } from './sight.js';
 import { add, copy, tally } from './tally.js';
 import { besideOf, book, clear, emptyRow, takeSlice, type TrialRow } from './trial-row.js';
@@ -45,6 +49,8 @@ type Sight = { -readonly [K in keyof DeviceSight]: DeviceSight[K] };
 
 const NO_DEVICES: readonly DeviceState[] = [];
 
+const likes = new Remembered(0.5);
+
 export class Trial {
   /** In order of serving. */
   readonly tasks: readonly TrialTask[];
@@ -58,6 +64,7 @@ export class Trial {
   private readonly sight: Sight;
   private node: NodeView | null = null;
   /** Of the task's vendor, with a row each. */
+  private list = withNumbers(NO_DEVICES);
   private devices = NO_DEVICES;
   private rows: TrialRow[] = [];
 
@@ -145,17 +152,22 @@ export class Trial {
     let fitting = 0;
     for (let at = 0; at < this.devices.length; at++) {
       const row = this.rowAt(at);
-      const state = this.devices[at] as DeviceState;
-      row.isFitting = misfit(state, this.holdBeside(at, task.kind), task.wish) === null;
+      row.isFitting = this.misfitOn(at, task) === null;
       if (row.isFitting) fitting += 1;
     }
     if (fitting < task.wish.slice.count) return false;
     return !task.isOneNuma || this.hasNuma(task.wish.slice.count);
   }
 
+  private misfitOn(at: number, { kind, wish }: TrialTask): DeviceRefusal['kind'] | null {
+    if (!this.rowAt(at).isTouched) return misfitAlone(this.list, at, wish);
+    return misfit(this.devices[at] as DeviceState, this.holdBeside(at, kind), wish);
+  }
+
   private turnTo({ vendor, wish }: TrialTask): void {
     const view = this.node?.vendors.get(wish.slice.vendor);
     this.devices = view?.devices ?? NO_DEVICES;
+    this.list = withNumbers(this.devices);
     this.sight.view = view as VendorView;
     this.rows = this.rowsOf[vendor] as TrialRow[];
     while (this.rows.length < this.devices.length) this.rows.push(emptyRow());
@@ -213,7 +225,7 @@ export class Trial {
     for (let at = 0; at < this.devices.length; at++)
       if (this.isFitting(at) && (numa === null || this.numaOf(at) === numa)) candidates[size++] = at;
     chooser.begin(size);
-    for (let i = 0; i < size; i++) chooser.like(i, this.likeOf(candidates[i] as number, task));
+    for (let i = 0; i < size; i++) chooser.like(i, this.likeOn(candidates[i] as number, task));
     if (task.chain.hasPairs) this.likePairs(task, size);
     const sum = task.chain.hasPairs ? chooser.chooseSet(count) : chooser.chooseEach(count);
     for (let i = 0; i < count; i++) task.picked[i] = candidates[chooser.picked[i] as number] as number;
@@ -227,6 +239,15 @@ export class Trial {
         const like = chain.ofPair(sight.view, candidates[a] as number, candidates[b] as number);
         chooser.likePair(a, b, like);
       }
+  }
+
+  /** Worked out once per state, where nothing else matters to it. */
+  private likeOn(at: number, task: TrialTask): number {
+    const { asker } = task.chain;
+    if (asker === null || this.rowAt(at).isTouched) return this.likeOf(at, task);
+    const number = this.list.numbers[at] as number;
+    if (likes.isKnown(asker, number)) return likes.get(asker, number);
+    return likes.keep(asker, number, this.likeOf(at, task));
   }
 
   /** Liked by all that this pod will ever hold there: what its init container paid for is there anyway. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // How much `topology` likes a node: by the set it would give, or by what one device would break.
+import { withNumbers } from './alike.js';
+import { misfitAlone } from './alone.js';
 import type { DeviceState } from './node.js';
-import { misfit } from './fit.js';
 import type { NodeSight } from './sight.js';
 import { bestMean, linkAt, meanLinks, squash } from './topology.js';
 
@@ -11,13 +12,12 @@ let free = new Uint8Array(32);
 export function likeOfLinks(sight: NodeSight): number {
   const { devices, pairs } = sight.view;
   if (devices.length > free.length) free = new Uint8Array(2 * devices.length);
-  for (let at = 0; at < devices.length; at++) free[at] = isFree(devices[at] as DeviceState, sight) ? 1 : 0;
-  const { count } = sight.widest.slice;
+  const list = withNumbers(devices);
+  const { widest } = sight;
+  for (let at = 0; at < devices.length; at++) free[at] = misfitAlone(list, at, widest) === null ? 1 : 0;
+  const { count } = widest.slice;
   return count > 1 ? squash(bestMean(pairs, free, count)) : likeOfOne(sight);
 }
-
-const isFree = (state: DeviceState, { widest }: NodeSight): boolean =>
-  misfit(state, state.hold, widest) === null;
 
 /**
  * Of the device that would be given, the worst connected: its own links, and those to untouched devices that it would

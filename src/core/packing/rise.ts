@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // By how much the waste of a node rises with a pod on it: what `fragmentation` likes nodes and devices by.
 import type { Device, Hold } from '../device.js';
-import { misfit, type Wish } from '../fit.js';
+import { type NumberedDevices, withNumbers } from '../alike.js';
+import { misfitAlone } from '../alone.js';
+import type { Wish } from '../fit.js';
 import type { DeviceState, NodeView, VendorView } from '../node.js';
 import { freeBeside, freeWith, readNodeRoom } from './node-room.js';
 import type { Packing } from './packing.js';
@@ -72,12 +74,13 @@ function likeOfRise(rise: number): number {
 
 /** Takes from `after` what the wish asks, one device after another. */
 function fillIn(packing: Packing, { devices }: VendorView, wish: Wish): void {
+  const list = withNumbers(devices);
   wishes++;
   for (let left = wish.slice.count; left > 0; left--) {
-    const at = bestOf(packing, devices, wish);
+    const at = bestOf(packing, list, wish);
     if (at < 0) return;
     takenBy[at] = wishes;
-    after.gpuMilli[at] = leftOn(devices[at] as DeviceState, at, wish);
+    after.gpuMilli[at] = leftOn(list, at, wish);
   }
 }
 
@@ -85,11 +88,11 @@ function fillIn(packing: Packing, { devices }: VendorView, wish: Wish): void {
 const lefts: number[] = [];
 
 /** The first of those that waste least; of equal devices the first alone is looked at. */
-function bestOf(packing: Packing, devices: readonly DeviceState[], wish: Wish): number {
+function bestOf(packing: Packing, list: NumberedDevices, wish: Wish): number {
   let best = -1;
   let least = Infinity;
-  for (let at = 0; at < devices.length; at++) {
-    lefts[at] = leftWhere(devices[at] as DeviceState, at, wish);
+  for (let at = 0; at < list.devices.length; at++) {
+    lefts[at] = leftWhere(list, at, wish);
     if ((lefts[at] as number) < 0 || isLikeOneBefore(at)) continue;
     if (wish.slice.isExclusive) return at;
     const waste = wasteWith(packing, at, lefts[at] as number);
@@ -100,15 +103,15 @@ function bestOf(packing: Packing, devices: readonly DeviceState[], wish: Wish): 
   return best;
 }
 
-function leftWhere(state: DeviceState, at: number, wish: Wish): number {
-  if (takenBy[at] === wishes || misfit(state, state.hold, wish) !== null) return -1;
-  return leftOn(state, at, wish);
+function leftWhere(list: NumberedDevices, at: number, wish: Wish): number {
+  if (takenBy[at] === wishes || misfitAlone(list, at, wish) !== null) return -1;
+  return leftOn(list, at, wish);
 }
 
 /** What other containers of the pod have taken comes off too; below 0: it does not fit beside them. */
-function leftOn(state: DeviceState, at: number, { slice }: Wish): number {
+function leftOn({ devices }: NumberedDevices, at: number, { slice }: Wish): number {
   const own = (before.gpuMilli[at] as number) - (after.gpuMilli[at] as number);
-  return freeWith(state, slice) - own;
+  return freeWith(devices[at] as DeviceState, slice) - own;
 }
 
 function isLikeOneBefore(at: number): boolean {

@@ -2,7 +2,7 @@
 // An answer worked out of one node is the answer of every node in its state, and of no other.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { deviceStates, nodeState, nodeStateWithCpu } from '../../../src/core/alike.js';
+import { withNumbers, nodeState, nodeStateWithCpu } from '../../../src/core/alike.js';
 import { Foresight } from '../../../src/core/foresight.js';
 import { Ledger } from '../../../src/core/ledger.js';
 import { likeOf, Likes } from '../../../src/core/likes.js';
@@ -85,7 +85,7 @@ it.each<[string, Parameters<typeof aState>]>([
   ['an owner', [{}, { isExclusive: true }]],
   ['a slice of high priority', [{}, { highSlices: 1 }]],
 ])('%s makes another state of a device', (_, of) => {
-  expect(deviceStates([aState(...of)])).not.toEqual(deviceStates([aState()]));
+  expect(withNumbers([aState(...of)]).numbers).not.toEqual(withNumbers([aState()]).numbers);
 });
 
 it.each<[string, Partial<NodeView>]>([
@@ -117,7 +117,7 @@ it('likes of before are right after an epoch has ended', () => {
     return [...ledger.allNodes()].map((node) => [all.of(node), likeOf(pod, node)]);
   };
   likes(1);
-  for (let held = 1; held <= 70_000; held++) deviceStates([aState({}, { memory: held })]);
+  for (let held = 1; held <= 70_000; held++) withNumbers([aState({}, { memory: held })]);
   ledger.setNode(someFacts({ name: 'b', slotCount: 3 }));
   ledger.setNode(someFacts({ name: 'c', slotCount: 0 }));
   while (new Foresight(ledger).step(10));
