@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shows and sets the GPU time of a fake machine (timeline.h); kerf-fake-gpus calls it for these verbs.
 //
-//   busy DIR                      one JSON object: busy time of each GPU and of each context that was on it
+//   busy DIR [fine]               one JSON object: busy time of each GPU and of each context that was on it, by pieces of
+//                                 100 ms (fine: 10 ms) of the last 20 seconds
 //   share DIR slices|together [SLICE_US]
 //   lag DIR MS                    how far NVML's utilisation is behind
 //
@@ -14,6 +15,8 @@
 #include <unistd.h>
 
 #include "timeline.h"
+
+static uint64_t step = 10; /* buckets in one that is printed */
 
 static struct timeline_shared *open_time(const char *folder) {
   char path[512];
@@ -29,12 +32,13 @@ static struct timeline_shared *open_time(const char *folder) {
 static void print_buckets(const struct timeline_bucket *buckets, uint64_t now_ns) {
   const char *separator = "";
   uint64_t last = now_ns / TIMELINE_BUCKET_NS;
+  uint64_t first = last < TIMELINE_BUCKETS ? 0 : last - TIMELINE_BUCKETS + 1;
   printf("\"buckets\":[");
-  for (uint64_t number = last < TIMELINE_BUCKETS ? 0 : last - TIMELINE_BUCKETS + 1; number <= last; number++) {
-    const struct timeline_bucket *bucket = &buckets[number % TIMELINE_BUCKETS];
-    if (bucket->number != number || bucket->busy_ns == 0) continue;
+  for (uint64_t number = (first + step - 1) / step * step; number <= last; number += step) {
+    uint64_t busy_ns = timeline_busy_between(buckets, number * TIMELINE_BUCKET_NS, (number + step) * TIMELINE_BUCKET_NS);
+    if (busy_ns == 0) continue;
     printf("%s[%llu,%llu]", separator, (unsigned long long)(number * TIMELINE_BUCKET_NS / 1000000),
-           (unsigned long long)bucket->busy_ns);
+           (unsigned long long)busy_ns);
     separator = ",";
   }
   printf("]");
@@ -90,6 +94,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "kerf-fake-gpus: %s: say in which folder a machine lies\n", verb);
     return 2;
   }
+  if (argc > 3 && strcmp(argv[3], "fine") == 0) step = 1;
   if (strcmp(verb, "busy") == 0) return show_busy(time);
   if (strcmp(verb, "share") == 0) return set_sharing(time, argv[3], argc > 4 ? argv[4] : NULL);
   if (strcmp(verb, "lag") != 0 || argc < 4) return 2;

@@ -18,12 +18,12 @@
 #include "world.h"
 
 #define TIMELINE_MAGIC 0x5446524bu /* "KRFT" */
-#define TIMELINE_CLIENTS 96u
+#define TIMELINE_CLIENTS 64u
 #define TIMELINE_STREAMS 64u
 #define TIMELINE_ITEMS 1024u /* as many launches may wait in a context; one more blocks its caller, as in the driver */
 #define TIMELINE_EVENTS 1024u
-#define TIMELINE_BUCKETS 256u
-#define TIMELINE_BUCKET_NS 100000000ull
+#define TIMELINE_BUCKETS 2048u
+#define TIMELINE_BUCKET_NS 10000000ull
 #define TIMELINE_SLICE_NS 2000000ull
 #define TIMELINE_ALL_SMS 1000u
 #define TIMELINE_LEGACY 0u /* the stream that waits for all blocking ones, and they for it */

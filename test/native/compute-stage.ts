@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loops of launches on a fake GPU, on the virtual clock or the real one, and what share of the GPU they got in each second.
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import { milliCores } from '../../src/core/units.js';
 import { PATHS } from './build.js';
@@ -57,12 +57,16 @@ export const loadArgs = (load: Load): string[] => [
   ...['--after-ms', String(load.afterMs ?? 0)],
 ];
 
-/** Environment of a program on the clock of its machine; time stands until all parties have come. */
-export const onVirtualClock = (parties: number): readonly string[] => [
+/** Environment of a program on the clock of the machine in `folder`; time stands until all parties have come. */
+export const clockEnv = (folder: string, parties: number): Readonly<Record<string, string>> => ({
+  LD_PRELOAD: PATHS.virtualClock,
+  KERF_VIRTUAL_CLOCK: `${folder}/clock`,
+  KERF_VIRTUAL_PARTIES: String(parties),
+});
+
+const onVirtualClock = (parties: number): readonly string[] => [
   'env',
-  `LD_PRELOAD=${PATHS.virtualClock}`,
-  'KERF_VIRTUAL_CLOCK=/run/kerf-fake/clock',
-  `KERF_VIRTUAL_PARTIES=${parties}`,
+  ...Object.entries(clockEnv('/run/kerf-fake', parties)).map(([name, value]) => `${name}=${value}`),
 ];
 
 /** One container with this share of one GPU; 0 is no limit. */
@@ -108,6 +112,32 @@ export async function runLoads(
   );
 }
 
+export interface Tenant {
+  readonly slice: Slice;
+  readonly load: Load;
+}
+
+/** All at once on one machine and its clock. */
+export async function runTenants(
+  machine: Machine,
+  tenants: readonly Tenant[],
+  others = 0,
+): Promise<readonly Got[]> {
+  const parties = tenants.reduce((sum, { load }) => sum + load.procs, others);
+  const outputs = await Promise.all(
+    tenants.map(({ slice, load }) => inSlice(slice, [...onVirtualClock(parties), ...loadArgs(load)])),
+  );
+  const busy = readBusy(machine);
+  return tenants.map(({ load }, at) => gotOf(load, JSON.parse(outputs[at] ?? '') as Launched, busy));
+}
+
+/** By pieces of 100 ms; fine: of 10 ms. */
+export function readBusy(machine: Machine, ...detail: readonly 'fine'[]): Busy {
+  return JSON.parse(
+    execFileSync(PATHS.fakeTime, ['busy', machine.node, ...detail], { encoding: 'utf8', maxBuffer: 1 << 28 }),
+  ) as Busy;
+}
+
 async function inSlice(slice: Slice, command: readonly string[]): Promise<string> {
   const { stdout } = await promisify(execFile)('sh', [...slice.argvOf(command)], { maxBuffer: 1 << 28 });
   return stdout;
@@ -141,6 +171,17 @@ function windowsOf(contexts: readonly Context[], seconds: number): readonly numb
   for (let at = from; at + WINDOW_MS <= until; at += WINDOW_MS)
     windows.push(busyBetween(contexts, at, at + WINDOW_MS) / (WINDOW_MS * NS_PER_MS));
   return windows;
+}
+
+/** How long after its first launch a context had this share of the GPU, over 20 ms. */
+export function onsetMs(context: Context | undefined, share: number): number {
+  if (context === undefined) return Number.POSITIVE_INFINITY;
+  const busy = new Map(context.buckets);
+  const first = Math.floor(context.joined_ns / NS_PER_MS / 10) * 10;
+  for (let at = first; at < first + 10_000; at += 10)
+    if ((busy.get(at) ?? 0) + (busy.get(at + 10) ?? 0) >= 20 * NS_PER_MS * share)
+      return at + 20 - context.joined_ns / NS_PER_MS;
+  return Number.POSITIVE_INFINITY;
 }
 
 function busyBetween(contexts: readonly Context[], from: number, to: number): number {

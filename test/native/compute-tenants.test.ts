@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// Containers that share a GPU, on the virtual clock: each gets its part, and in soft mode what the others leave.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { milliCores } from '../../src/core/units.js';
+import { BUILT, buildNative, fakeGpus } from './build.js';
+import {
+  clockEnv,
+  type Got,
+  type Load,
+  onsetMs,
+  readBusy,
+  runTenants,
+  type Tenant,
+} from './compute-stage.js';
+import { Machine, type Slice } from './slice.js';
+
+const ARBITER = `${BUILT}/bin/arbiter`;
+const MOST_RATIO_OFF = 0.05;
+const MOST_TAKE_BACK_MS = 50;
+
+let machine: Machine;
+
+beforeAll(() => buildNative(), 120_000);
+beforeEach(() => {
+  machine = new Machine('A100-40G');
+});
+afterEach(() => machine.end());
+
+const aLoad = (load: Partial<Load> = {}): Load => ({
+  pattern: 'async',
+  kernelUs: 500,
+  procs: 1,
+  seconds: 4.2,
+  ...load,
+});
+
+interface Part {
+  readonly permille: number;
+  readonly weight?: number;
+  readonly isSoft?: true;
+  readonly isHigh?: true;
+}
+
+function aSlice({ permille, ...rest }: Part): Slice {
+  return machine.slice({ gpu: machine.gpu(0), mib: 1024, compute: { cores: milliCores(permille), ...rest } });
+}
+
+const shareOf = ({ windows }: Got): number =>
+  windows.reduce((sum, window) => sum + window, 0) / windows.length;
+
+describe('containers that always have work', () => {
+  const PARTS = [
+    [100, 900],
+    [300, 700],
+    [500, 500],
+    [100, 300, 600],
+    [200, 300, 400],
+  ] as const;
+  const LOADS = [
+    ['async', aLoad()],
+    ['graphs', aLoad({ pattern: 'graph' })],
+    ['from three processes each', aLoad({ kernelUs: 200, procs: 3 })],
+  ] as const;
+
+  it.each(
+    LOADS.flatMap(([name, load]) => PARTS.map((parts) => [parts.join(':'), name, parts, load] as const)),
+  )('share a GPU %s, %s', async (_, __, parts, load) => {
+    const got = await runTenants(
+      machine,
+      parts.map((permille) => ({ slice: aSlice({ permille }), load })),
+    );
+    const off = got.map((one, at) => shareOf(one) / ((parts[at] ?? 0) / 1000) - 1);
+    expect(off.filter((part) => Math.abs(part) > MOST_RATIO_OFF)).toEqual([]);
+  });
+
+  it('that run at once under MPS never get more than their part', async () => {
+    fakeGpus('share', machine.node, 'together');
+    const got = await runTenants(
+      machine,
+      [300, 700].map((permille) => ({ slice: aSlice({ permille }), load: aLoad() })),
+    );
+    expect(got.map(shareOf).map((share) => Math.round(share * 100))).toEqual([
+      expect.toSatisfy((percent: number) => percent <= 32),
+      expect.toSatisfy((percent: number) => percent <= 72),
+    ]);
+  });
+});
+
+describe('containers in soft mode', () => {
+  /** With an arbiter that looks every 10 ms, for as long as all of them take. */
+  async function underArbiter(tenants: readonly Tenant[], seconds: number): Promise<readonly Got[]> {
+    const folders = tenants.map(({ slice }) => slice.folder);
+    const parties = tenants.reduce((sum, { load }) => sum + load.procs, 1);
+    const env = { ...process.env, ...clockEnv(machine.node, parties) };
+    const arbiter = spawn(ARBITER, [String(seconds), ...folders], { env, stdio: 'inherit' });
+    const [got] = await Promise.all([runTenants(machine, tenants, 1), once(arbiter, 'exit')]);
+    return got;
+  }
+
+  it('borrow what others leave, and give it back in time', async () => {
+    const early = {
+      slice: aSlice({ permille: 300, isSoft: true }),
+      load: aLoad({ kernelUs: 200, seconds: 9.2 }),
+    };
+    const late = {
+      slice: aSlice({ permille: 700, isSoft: true }),
+      load: aLoad({ kernelUs: 200, seconds: 6.1, afterMs: 3100 }),
+    };
+    const [first, second] = await underArbiter([early, late], 9.5);
+    const [, at] = readBusy(machine, 'fine').contexts;
+    expect(first?.windows[0]).toBeGreaterThanOrEqual(0.97);
+    expect(first?.windows.slice(3, 8)).toEqual(Array(5).fill(expect.closeTo(0.3, 1)));
+    expect(second?.windows).toEqual(Array(5).fill(expect.closeTo(0.7, 1)));
+    expect(onsetMs(at, 0.9 * 0.7)).toBeLessThanOrEqual(MOST_TAKE_BACK_MS);
+  });
+
+  it('borrow by weight', async () => {
+    const got = await underArbiter(
+      [1, 3].map((weight) => ({ slice: aSlice({ permille: 200, isSoft: true, weight }), load: aLoad() })),
+      4.5,
+    );
+    expect(got.map(shareOf)).toEqual([expect.closeTo(0.35, 1), expect.closeTo(0.65, 1)]);
+  });
+
+  it('of high priority borrow first', async () => {
+    const parts = [{ permille: 300 }, { permille: 300, isHigh: true as const }];
+    const got = await underArbiter(
+      parts.map((part) => ({ slice: aSlice({ ...part, isSoft: true }), load: aLoad() })),
+      4.5,
+    );
+    expect(got.map(shareOf)).toEqual([expect.closeTo(0.3, 1), expect.closeTo(0.7, 1)]);
+  });
+
+  it('keep their static share when the arbiter falls silent', async () => {
+    const slice = aSlice({ permille: 400, isSoft: true });
+    const [got] = await underArbiter([{ slice, load: aLoad({ seconds: 9.2 }) }], 2);
+    expect(got?.windows[0]).toBeGreaterThanOrEqual(0.97);
+    expect(got?.windows.at(-1)).toBeCloseTo(0.4, 2);
+  });
+});
