@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What one watch event costs, on nodes that already hold pods. Microseconds, the ledger's part alone and, where it
 // says so, with the object read as well.
+import { type Read, readWatchEvent, type Shape } from '../../src/adapters/kubernetes/protobuf.js';
+import { NODE, POD } from '../../src/adapters/kubernetes/shapes.js';
 import type { Ledger } from '../../src/core/ledger.js';
 import type { NodeFacts } from '../../src/core/node.js';
 import { followNodes, followPods } from '../../src/scheduling/follow.js';
@@ -8,6 +10,7 @@ import { PodMirror } from '../../src/scheduling/pod-mirror.js';
 import { readNodeFacts } from '../../src/wire/node-view.js';
 import { readPodView } from '../../src/wire/pod-view.js';
 import { VENDORS } from '../../src/vendors/index.js';
+import { encodeEvent, encodeFields, envelope } from '../../test/builders/protobuf.js';
 import { timed } from './clock.js';
 import { assumptionOf, factsOf, sightingOf } from './fleet.js';
 import { rawNodeOf, rawPodOf } from './raw.js';
@@ -47,21 +50,26 @@ export function eventTimes(ledger: Ledger, nodes: number): readonly EventTime[] 
   return times;
 }
 
-/** As the watch hands them on: a parsed object, read, followed. */
+/** As the watch hands them on: an event's bytes as the API server sends them, read, followed. */
 function readTimes(ledger: Ledger, at: readonly number[]): readonly EventTime[] {
   const troubles = { tell: () => {} };
   const pods = followPods({ ledger, troubles, pods: new PodMirror() });
   const nodes = followNodes({ ledger, troubles, pods: new PodMirror() });
-  const rawPods = at.map((node) => rawPodOf(sightingOf(node, NEW_POD + 1)));
-  const rawNodes = at.map((node) => rawNodeOf(factsOf(node)));
+  const podFrames = at.map((node) => frameOf(rawPodOf(sightingOf(node, NEW_POD + 1)), POD));
+  const nodeFrames = at.map((node) => frameOf(rawNodeOf(factsOf(node)), NODE));
+  const podIn = (frame: Uint8Array) => readPodView(readWatchEvent(frame, POD).object, VENDORS);
   return [
-    timedEach('pod event, read and followed', rawPods, (raw) => pods.onUpsert(readPodView(raw, VENDORS))),
-    timedEach('pod gone, read and followed', rawPods, (raw) => pods.onDelete(readPodView(raw, VENDORS))),
-    timedEach('node event, read and followed', rawNodes, (raw) =>
-      nodes.onUpsert(readNodeFacts(raw, VENDORS)),
+    timedEach('pod event, read and followed', podFrames, (frame) => pods.onUpsert(podIn(frame))),
+    timedEach('pod gone, read and followed', podFrames, (frame) => pods.onDelete(podIn(frame))),
+    timedEach('node event, read and followed', nodeFrames, (frame) =>
+      nodes.onUpsert(readNodeFacts(readWatchEvent(frame, NODE).object, VENDORS)),
     ),
   ];
 }
+
+const LENGTH_BYTES = 4;
+const frameOf = (object: object, shape: Shape): Uint8Array =>
+  encodeEvent('MODIFIED', envelope('', encodeFields(object as Read, shape))).subarray(LENGTH_BYTES);
 
 const cordoned = (node: number): NodeFacts => ({ ...factsOf(node), cordoned: 'all' });
 

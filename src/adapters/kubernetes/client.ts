@@ -7,6 +7,8 @@ import { type Access, AccessKeeper } from './access.js';
 import type { Credentials } from './credentials.js';
 import { exchange, type Reply } from './exchange.js';
 import { faultOf, KubeFault } from './fault.js';
+import { linesOf } from './forms.js';
+import { PROTOBUF, readStatus } from './protobuf.js';
 
 export interface KubeCall {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -26,8 +28,14 @@ export interface KubeCall {
 export interface KubeClient {
   /** The answer's body of a 2xx; throws KubeFault otherwise. 429 is retried as the server asks. */
   send(call: KubeCall): Promise<string>;
+  /** The same as it came, in whichever of the forms in `accept` the server chose. */
+  bytes(call: KubeCall): Promise<{ readonly contentType: string; readonly body: Uint8Array }>;
   /** Complete lines of an endless answer (watch); an unfinished last line is dropped. */
   lines(call: KubeCall): Promise<AsyncIterable<string>>;
+  /** An endless answer as it comes. */
+  stream(
+    call: KubeCall,
+  ): Promise<{ readonly contentType: string; readonly chunks: AsyncIterable<Uint8Array> }>;
   close(): Promise<void>;
 }
 
@@ -63,11 +71,23 @@ class HttpKubeClient implements KubeClient {
   }
 
   async send(call: KubeCall): Promise<string> {
-    return (await this.answered((access) => this.exchange(call, access))).text;
+    return (await this.answered((access) => this.exchange(call, access))).body.toString();
+  }
+
+  async bytes(call: KubeCall): Promise<{ readonly contentType: string; readonly body: Uint8Array }> {
+    const { headers, body } = await this.answered((access) => this.exchange(call, access));
+    return { contentType: contentTypeOf(headers), body };
   }
 
   async lines(call: KubeCall): Promise<AsyncIterable<string>> {
-    return linesOf((await this.answered((access) => this.open(call, access))).stream);
+    return linesOf((await this.stream(call)).chunks);
+  }
+
+  async stream(
+    call: KubeCall,
+  ): Promise<{ readonly contentType: string; readonly chunks: AsyncIterable<Uint8Array> }> {
+    const { headers, stream } = await this.answered((access) => this.open(call, access));
+    return { contentType: contentTypeOf(headers), chunks: stream };
   }
 
   close(): Promise<void> {
@@ -77,10 +97,10 @@ class HttpKubeClient implements KubeClient {
   private async answered<T extends Reply>(ask: (access: Access) => Promise<T>): Promise<T> {
     for (let attempt = 0; ; attempt++) {
       const answer = await ask(await this.access());
-      const { status, headers, text } = answer;
+      const { status, headers } = answer;
       if (status < 300) return answer;
       if (status === 401 && attempt === 0) this.keeper.expire();
-      else if (status !== 429 || attempt >= RETRIES_429) throw faultOf(status, text);
+      else if (status !== 429 || attempt >= RETRIES_429) throw faultOf(status, sentenceIn(answer));
       else await pause(this.clock, headers['retry-after']);
     }
   }
@@ -121,7 +141,8 @@ class HttpKubeClient implements KubeClient {
         bodyTimeout: 0,
         ...(call.signal === undefined ? {} : { signal: call.signal }),
       });
-      return { status: statusCode, headers, stream: body, text: statusCode < 300 ? '' : await body.text() };
+      const told = statusCode < 300 ? NOTHING : Buffer.from(await body.bytes());
+      return { status: statusCode, headers, stream: body, body: told };
     } catch (cause) {
       throw unreachable(cause);
     }
@@ -142,6 +163,23 @@ interface StreamAnswer extends Reply {
   readonly stream: AsyncIterable<Uint8Array>;
 }
 
+const NOTHING = Buffer.alloc(0);
+
+function contentTypeOf(headers: Reply['headers']): string {
+  const value = headers['content-type'];
+  return typeof value === 'string' ? value : '';
+}
+
+/** A refusal comes in the form that was asked for. */
+function sentenceIn({ headers, body }: Reply): string {
+  if (!contentTypeOf(headers).startsWith(PROTOBUF)) return body.toString();
+  try {
+    return JSON.stringify(readStatus(body));
+  } catch {
+    return body.toString();
+  }
+}
+
 function pathOf({ path, query }: KubeCall): string {
   const text = query === undefined ? '' : new URLSearchParams(query).toString();
   return text === '' ? path : `${path}?${text}`;
@@ -159,20 +197,4 @@ function pause(clock: Clock, retryAfter: string | string[] | undefined): Promise
   return new Promise((resolve) => {
     clock.after(ms, resolve);
   });
-}
-
-async function* linesOf(body: AsyncIterable<Uint8Array>): AsyncIterable<string> {
-  const decoder = new TextDecoder();
-  // Pieces of one unfinished line; joined once, so that a 1 MB object is not copied per chunk.
-  let pieces: string[] = [];
-  for await (const chunk of body) {
-    const parts = decoder.decode(chunk, { stream: true }).split('\n');
-    const rest = parts.pop() as string;
-    for (const part of parts) {
-      const line = pieces.length === 0 ? part : pieces.join('') + part;
-      pieces = [];
-      if (line !== '') yield line;
-    }
-    pieces.push(rest);
-  }
 }

@@ -18,7 +18,7 @@ export interface Question {
 export interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly text: string;
+  readonly body: Buffer;
 }
 
 /** Rejects where there is no whole answer: refused, cut off, too late, given up by `signal`. */
@@ -34,7 +34,7 @@ export function exchange(dispatcher: Dispatcher, question: Question): Promise<Re
 }
 
 class Call implements Dispatcher.DispatchHandler {
-  private reply: Omit<Reply, 'text'> = { status: 0, headers: {} };
+  private reply: Omit<Reply, 'body'> = { status: 0, headers: {} };
   private readonly chunks: Buffer[] = [];
   private controller: Dispatcher.DispatchController | null = null;
   private endLimit: () => void = () => {};
@@ -92,7 +92,7 @@ class Call implements Dispatcher.DispatchHandler {
     this.endLimit();
     const { chunks } = this;
     const whole = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
-    this.resolve({ ...this.reply, text: whole.toString('utf8') });
+    this.resolve({ ...this.reply, body: whole });
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, fault: Error): void {

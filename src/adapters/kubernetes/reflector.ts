@@ -11,6 +11,8 @@
 import { type Clock, sleep, systemClock } from '../clock.js';
 import type { KubeClient } from './client.js';
 import { faultOf, KubeFault } from './fault.js';
+import { formOf, garbage, type WatchEvent } from './forms.js';
+import { PROTOBUF_OR_JSON, type Shape } from './protobuf.js';
 
 /** What the reflector tells; called in order, never at once. Must not throw. */
 export interface ReflectorListener<T> {
@@ -31,6 +33,8 @@ export interface ReflectorOptions<T> {
   readonly path: string;
   /** fieldSelector, labelSelector. */
   readonly query?: Readonly<Record<string, string>>;
+  /** The fields that `project` reads: then protobuf is asked for. Absent: JSON, all of it. */
+  readonly shape?: Shape;
   /** Keeps what is needed of a raw object; total: it gets whatever the API server sends. */
   readonly project: (raw: unknown) => T;
   readonly listener: ReflectorListener<T>;
@@ -67,11 +71,6 @@ const SHORT_WATCH_MS = 1_000;
 /** Starts at once. */
 export function startReflector<T>(options: ReflectorOptions<T>): Reflector {
   return new RunningReflector(options);
-}
-
-interface WatchEvent {
-  readonly type?: string;
-  readonly object?: { readonly metadata?: { readonly resourceVersion?: string } };
 }
 
 class RunningReflector<T> implements Reflector {
@@ -133,7 +132,7 @@ class RunningReflector<T> implements Reflector {
   }
 
   private async list(): Promise<void> {
-    const { client, path, project, listener } = this.options;
+    const { client, path, project, listener, shape } = this.options;
     const items: T[] = [];
     let next = '';
     let revision = '';
@@ -143,8 +142,10 @@ class RunningReflector<T> implements Reflector {
         method: 'GET' as const,
         path,
         query: next === '' ? query : { ...query, continue: next },
+        ...this.accept,
       };
-      const page = readPage(await client.send(call));
+      const { contentType, body } = await client.bytes(call);
+      const page = formOf(contentType, shape).page(body);
       if (this.ending.signal.aborted) return;
       for (const item of page.items) items.push(project(item));
       revision = page.revision;
@@ -164,15 +165,15 @@ class RunningReflector<T> implements Reflector {
     const cut = new AbortController();
     const stop = (): void => cut.abort();
     this.ending.signal.addEventListener('abort', stop, { once: true });
-    let lastLineAt = startedAt;
-    const endWatchdog = this.watchIdle(() => lastLineAt, cut);
+    let lastEventAt = startedAt;
+    const endWatchdog = this.watchIdle(() => lastEventAt, cut);
     let told = 0;
     try {
-      const lines = await this.options.client.lines(this.watchCall(cut.signal));
-      for await (const line of lines) {
-        lastLineAt = this.clock.now();
+      const { contentType, chunks } = await this.options.client.stream(this.watchCall(cut.signal));
+      for await (const event of formOf(contentType, this.options.shape).events(chunks)) {
+        lastEventAt = this.clock.now();
         if (this.ending.signal.aborted) return;
-        this.take(line);
+        this.take(event);
         told += 1;
         this.failures = 0;
         this.vainLists = 0;
@@ -196,15 +197,19 @@ class RunningReflector<T> implements Reflector {
       allowWatchBookmarks: 'true',
       timeoutSeconds: String(seconds),
     };
-    return { method: 'GET' as const, path: this.options.path, query, signal };
+    return { method: 'GET' as const, path: this.options.path, query, signal, ...this.accept };
+  }
+
+  private get accept(): { readonly accept?: string } {
+    return this.options.shape === undefined ? {} : { accept: PROTOBUF_OR_JSON };
   }
 
   /** Half-open connections tell nothing: after idleMs of silence the watch is cut and begun again. */
-  private watchIdle(lastLineAt: () => number, cut: AbortController): () => void {
+  private watchIdle(lastEventAt: () => number, cut: AbortController): () => void {
     const idleMs = this.options.idleMs ?? IDLE_MS;
     let cancel: () => void = () => {};
     const look = (): void => {
-      const silentMs = this.clock.now() - lastLineAt();
+      const silentMs = this.clock.now() - lastEventAt();
       if (silentMs >= idleMs) cut.abort();
       else cancel = this.clock.after(idleMs - silentMs, look);
     };
@@ -212,11 +217,10 @@ class RunningReflector<T> implements Reflector {
     return () => cancel();
   }
 
-  private take(line: string): void {
-    const event = parseEvent(line);
+  private take(event: WatchEvent): void {
     if (event.type === 'ERROR') throw faultOf(codeOf(event.object), JSON.stringify(event.object ?? {}));
     const revision = event.object?.metadata?.resourceVersion;
-    if (typeof revision !== 'string') throw garbage(line);
+    if (typeof revision !== 'string') throw garbage(JSON.stringify(event));
     this.tell(event, revision);
     this.revision = revision;
     this.heardAt = this.clock.now();
@@ -234,33 +238,6 @@ class RunningReflector<T> implements Reflector {
   }
 }
 
-function parseEvent(line: string): WatchEvent {
-  try {
-    const event: unknown = JSON.parse(line);
-    if (typeof event === 'object' && event !== null) return event;
-  } catch {
-    // Told below.
-  }
-  throw garbage(line);
-}
-
-function readPage(text: string): { readonly items: readonly unknown[]; revision: string; next: string } {
-  let page: { items?: unknown; metadata?: { resourceVersion?: unknown; continue?: unknown } };
-  try {
-    page = JSON.parse(text) as typeof page;
-  } catch {
-    throw garbage(text);
-  }
-  const revision = page.metadata?.resourceVersion;
-  if (typeof revision !== 'string' || revision === '') throw garbage(text);
-  const next = page.metadata?.continue;
-  return {
-    items: Array.isArray(page.items) ? page.items : [],
-    revision,
-    next: typeof next === 'string' ? next : '',
-  };
-}
-
 function codeOf(status: unknown): number {
   const code = (status as { code?: unknown } | undefined)?.code;
   return typeof code === 'number' ? code : 500;
@@ -269,11 +246,6 @@ function codeOf(status: unknown): number {
 /** Only a new list helps: the revision is too old, or what came cannot be trusted. */
 function isGone(fault: unknown): boolean {
   return fault instanceof KubeFault && (fault.status === 410 || fault.code === 'Garbage');
-}
-
-function garbage(text: string): KubeFault {
-  const message = `the API server sent what is no object: ${text.slice(0, 80)}`;
-  return new KubeFault({ status: 0, code: 'Garbage', message });
 }
 
 function endedAtOnce(): KubeFault {

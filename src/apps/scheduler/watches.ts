@@ -4,7 +4,9 @@ import type { Clock } from '../../adapters/clock.js';
 import type { SchedulerRegistry } from '../../adapters/exposition/scheduler-registry.js';
 import type { KubeClient } from '../../adapters/kubernetes/client.js';
 import type { PolicyWatch } from '../../adapters/kubernetes/policy-watch.js';
+import type { Shape } from '../../adapters/kubernetes/protobuf.js';
 import { type Reflector, startReflector } from '../../adapters/kubernetes/reflector.js';
+import { NODE, POD } from '../../adapters/kubernetes/shapes.js';
 import type { Ledger } from '../../core/ledger.js';
 import type { Foresight } from '../../core/foresight.js';
 import type { LivePacking } from '../../core/packing/live.js';
@@ -50,10 +52,12 @@ export function startWatches(options: WatchesOptions): Watches {
   const { ledger, clock, metrics, log, vendors } = options;
   const nodeFollower = followNodes(options);
   const nodes = watch(options, 'nodes', {
+    shape: NODE,
     project: (raw) => readNodeFacts(raw, vendors),
     follower: nodeFollower,
   });
   const pods = watch(options, 'pods', {
+    shape: POD,
     project: (raw) => readPodView(raw, vendors),
     follower: followPods(options),
   });
@@ -82,6 +86,7 @@ export function startWatches(options: WatchesOptions): Watches {
 }
 
 interface Kind<T> {
+  readonly shape: Shape;
   readonly project: (raw: unknown) => T;
   readonly follower: Follower<T>;
 }
@@ -89,7 +94,7 @@ interface Kind<T> {
 function watch<T>(
   options: WatchesOptions,
   kind: 'nodes' | 'pods',
-  { project, follower }: Kind<T>,
+  { shape, project, follower }: Kind<T>,
 ): Reflector {
   const { client, clock, metrics, log } = options;
   return startReflector<T>({
@@ -97,6 +102,7 @@ function watch<T>(
     clock,
     backoffMaxMs: BACKOFF_MAX_MS,
     path: `/api/v1/${kind}`,
+    shape,
     project,
     listener: {
       onReplace(items, revision) {

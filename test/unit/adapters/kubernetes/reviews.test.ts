@@ -29,7 +29,9 @@ beforeEach(() => {
       if (answer instanceof Error) throw answer;
       return JSON.stringify({ status: answer });
     },
+    bytes: () => Promise.reject(new Error('nobody lists here')),
     lines: () => Promise.reject(new Error('nobody watches here')),
+    stream: () => Promise.reject(new Error('nobody watches here')),
     close: async () => {},
   };
   gate = createCallerGate({ client, clock });
