@@ -23,8 +23,10 @@ export const LIBRARIES = ['libkerf.so', 'libkerf-nvml.so'] as const;
 export interface Places {
   /** On the node: holds LIBRARIES. */
   readonly libraryFolder: string;
-  /** On the node: this slot's limits, region and preload. */
+  /** On the node: this slot's limits and preload. */
   readonly slotFolder: string;
+  /** On the node. */
+  readonly region: string;
 }
 
 export interface Allocation {
@@ -100,14 +102,14 @@ function withoutEnv(edits: ContainerEdits, name: string): ContainerEdits {
   return { ...edits, env: edits.env.filter((entry) => !entry.startsWith(`${name}=`)) };
 }
 
-function mountsOf({ libraryFolder, slotFolder }: Places) {
+function mountsOf({ libraryFolder, slotFolder, region }: Places) {
   const libraries = LIBRARIES.map((name) =>
     mount(`${libraryFolder}/${name}`, `${CONTAINER_FOLDER}/${name}`, 'ro'),
   );
   return [
     ...libraries,
     mount(`${slotFolder}/limits`, `${CONTAINER_FOLDER}/limits`, 'ro'),
-    mount(`${slotFolder}/region`, `${CONTAINER_FOLDER}/region`, 'rw'),
+    mount(region, `${CONTAINER_FOLDER}/region`, 'rw'),
     mount(`${slotFolder}/preload`, PRELOAD, 'ro'),
   ];
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { VERSION } from '../src/core/version.js';
 import { VENDORS } from '../src/vendors/index.js';
 import type { PageFolders } from './pages.js';
@@ -24,10 +24,12 @@ export interface PluginOptions {
   readonly slotsPerDevice: number;
   readonly metricsListen: string;
   readonly procDir: string;
+  readonly regionStorage: 'memory' | 'disk';
 }
 
 export function foldersOf(options: PluginOptions, slots: string): PageFolders {
-  return { slots, cdi: options.cdiDir, vendorCdi: options.vendorCdiDir, library: options.libraryDir };
+  const { cdiDir, vendorCdiDir, libraryDir, regionStorage } = options;
+  return { slots, cdi: cdiDir, vendorCdi: vendorCdiDir, library: libraryDir, regions: regionStorage };
 }
 
 const EXAMPLES = `
@@ -41,7 +43,7 @@ Examples:
     $ curl -s http://127.0.0.1:9402/v1/slots
     $ curl -s http://127.0.0.1:9402/healthz
 
-On disk: <state-dir>/slots/<slot>.json (records), <state-dir>/slots/<slot>/{limits,region,preload},
+On disk: <state-dir>/slots/<slot>.json (records), <state-dir>/slots/<slot>/{limits,box/region,preload},
          <cdi-dir>/kerf-slot-<slot>.json, <kubelet-dir>/device-plugins/kerf-<vendor>-<8 hex>.sock
 `;
 
@@ -84,8 +86,11 @@ export function readOptions(
   };
 }
 
+const REGION_STORAGE =
+  'memory: a mount of fixed size each, which must reach the node (mountPropagation Bidirectional); disk: plain files in --state-dir, which a tenant can make grow';
+
 function commandOf(): Command {
-  return new Command('device-plugin')
+  return withPlaces(new Command('device-plugin'))
     .description("Kerf's device plugin: gives slots to the kubelet, turns placements into limited containers")
     .option('--node-name <name>', 'this node (default: the NODE_NAME environment variable)')
     .option('--kubeconfig <file>', 'how to reach the API server (default: the service account of the pod)')
@@ -118,8 +123,15 @@ function commandOf(): Command {
       readSplits,
       1,
     )
-    .option('--metrics-listen <address>', '/healthz, /metrics, /v1/slots', '127.0.0.1:9402')
-    .option('--proc-dir <folder>', "the node's /proc", '/proc')
     .version(VERSION)
     .addHelpText('after', EXAMPLES);
+}
+
+function withPlaces(command: Command): Command {
+  return command
+    .option('--metrics-listen <address>', '/healthz, /metrics, /v1/slots', '127.0.0.1:9402')
+    .option('--proc-dir <folder>', "the node's /proc", '/proc')
+    .addOption(
+      new Option('--region-storage <kind>', REGION_STORAGE).choices(['memory', 'disk']).default('memory'),
+    );
 }

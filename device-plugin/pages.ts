@@ -3,6 +3,7 @@
 // The spec comes last: a container can only start once all it mounts is there.
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { dropBox, makeBox, regionIn } from '../src/adapters/region/box.js';
 import { changeLimits } from '../src/adapters/region/limits-file.js';
 import type { Vendor } from '../src/vendors/index.js';
 import { encodeLimits, type LimitsPage } from '../src/wire/limits.js';
@@ -14,11 +15,13 @@ import type { BoundSlot } from './slot.js';
 import { VendorSpecs } from './vendor-edits.js';
 
 export interface PageFolders {
-  /** Holds <slot>/{limits,region,preload}. */
+  /** Holds <slot>/{limits,box/region,preload}. */
   readonly slots: string;
   readonly cdi: string;
   readonly vendorCdi: readonly string[];
   readonly library: string;
+  /** Where regions lie: in memory each has storage of fixed size, on disk a tenant can fill the node's. */
+  readonly regions: 'memory' | 'disk';
 }
 
 const SPEC_PREFIX = 'kerf-slot-';
@@ -49,7 +52,10 @@ export class Pages {
     }
     const slotFolder = join(this.folders.slots, slot.slot);
     const vendorEdits = this.specs.editsFor(found.value);
-    const places = { libraryFolder: this.folders.library, slotFolder };
+    // The region first: where it lies stands in the spec. One that a running container has mounted stays where it is.
+    makeFolder(slotFolder);
+    if (!existsSync(regionIn(slotFolder))) this.clearRegion(slot.slot);
+    const places = { libraryFolder: this.folders.library, slotFolder, region: regionIn(slotFolder) };
     this.write(slot.slot, allocate({ slot, vendor: this.vendor, vendorEdits, places }));
   }
 
@@ -68,10 +74,8 @@ export class Pages {
 
   private write(slot: string, { limits, preload, spec }: Allocation): void {
     const folder = join(this.folders.slots, slot);
-    makeFolder(folder);
     settleLimits(join(folder, 'limits'), limits);
     settle({ path: join(folder, 'preload'), content: preload, mode: 0o444 });
-    if (!existsSync(join(folder, 'region'))) this.clearRegion(slot);
     makeFolder(this.folders.cdi);
     settle({
       path: this.specPath(slot),
@@ -84,10 +88,19 @@ export class Pages {
   /** A container that starts finds nothing charged: whoever ran in this slot before has ended. */
   clearRegion(slot: string): void {
     const folder = join(this.folders.slots, slot);
+    const onDisk = join(folder, 'region');
     makeFolder(folder);
-    const path = join(folder, 'region');
     // A new file, never the old one emptied: some process may still have that one mapped.
-    replaceFile({ path, content: FRESH_REGION, mode: 0o666 });
+    dropBox(folder);
+    if (this.folders.regions === 'disk')
+      return replaceFile({ path: onDisk, content: FRESH_REGION, mode: 0o666 });
+    rmSync(onDisk, { force: true });
+    makeBox(folder);
+  }
+
+  /** Before the slot's folder can be removed. */
+  dropRegion(slot: string): void {
+    dropBox(join(this.folders.slots, slot));
   }
 
   /** The spec only: without it no container starts with this slot again. */

@@ -12,7 +12,7 @@ export interface SweeperParts {
   readonly store: SlotStore;
   readonly pods: Pick<Pods, 'readAll' | 'lastSeen' | 'listen' | 'isSynced'>;
   readonly shown: { list(): Promise<readonly PodResources[]> };
-  readonly pages: Pick<Pages, 'removeSpec'>;
+  readonly pages: Pick<Pages, 'removeSpec' | 'dropRegion'>;
   readonly clock: Clock;
   readonly onGone: (slot: Slot) => void;
   readonly onFault: (fault: unknown) => void;
@@ -91,6 +91,7 @@ export class Sweeper {
       // Bound while we asked: then it is somebody's.
       if (store.get(slot.slot) !== slot) continue;
       pages.removeSpec(slot.slot);
+      pages.dropRegion(slot.slot);
       await store.remove(slot.slot);
       onGone(slot);
     }

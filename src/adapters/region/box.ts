@@ -5,11 +5,12 @@
 import { spawnSync } from 'node:child_process';
 import {
   closeSync,
+  existsSync,
   fchmodSync,
   ftruncateSync,
   mkdirSync,
   openSync,
-  rmdirSync,
+  rmSync,
   statSync,
   writeSync,
 } from 'node:fs';
@@ -19,6 +20,12 @@ import { emptyRegion, REGION, REGION_AT } from '../../wire/region.js';
 /** Folder of the slot or slice → its box and the region in it. */
 export const boxPath = (folder: string): string => join(folder, 'box');
 export const boxedRegionPath = (folder: string): string => join(folder, 'box', 'region');
+
+/** Where the region of this slot or slice lies: beside the page where it was made on disk, else in its box. */
+export function regionIn(folder: string): string {
+  const plain = join(folder, 'region');
+  return existsSync(plain) ? plain : boxedRegionPath(folder);
+}
 
 /** The root folder and the region: a third file finds no room. */
 const OPTIONS = `size=${REGION.bytes},nr_inodes=2,mode=0755,nosuid,nodev,noexec`;
@@ -36,11 +43,7 @@ export function makeBox(folder: string): void {
 /** Takes the box away; nothing happens where there is none. */
 export function dropBox(folder: string): void {
   while (isMounted(folder)) run('umount', ['-l', boxPath(folder)]);
-  try {
-    rmdirSync(boxPath(folder));
-  } catch (fault) {
-    if ((fault as NodeJS.ErrnoException).code !== 'ENOENT') throw fault;
-  }
+  rmSync(boxPath(folder), { recursive: true, force: true });
 }
 
 export function isMounted(folder: string): boolean {

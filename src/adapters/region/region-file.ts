@@ -5,13 +5,14 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { err, type Result } from '../../core/result.js';
+import { regionIn } from './box.js';
 import { decodeRegion, REGION, type Region } from '../../wire/region.js';
 
 /** Neither a link to elsewhere nor a pipe that never answers. */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 export function regionPath(stateFolder: string, slot: string): string {
-  return join(stateFolder, 'slots', slot, 'region');
+  return regionIn(join(stateFolder, 'slots', slot));
 }
 
 /** null: there is no such file. The error is one sentence, whatever stands in the file. */

@@ -4,16 +4,10 @@
 import { join } from 'node:path';
 import { type Burst, divideMemory } from '../../core/slice-here.js';
 import { BYTES_PER_MIB, type MiB, mib } from '../../core/units.js';
+import { regionIn } from '../region/box.js';
 import { readRegion } from '../region/region-file.js';
 import { changeLimits, memoryNowOf } from '../region/limits-file.js';
-import {
-  type FoundSlice,
-  hasBursts,
-  pageOf,
-  type SliceFolders,
-  runningSlices,
-  sliceRegionPath,
-} from './slices.js';
+import { type FoundSlice, hasBursts, pageOf, type SliceFolders, runningSlices } from './slices.js';
 
 /** Under the lock. Where nobody may burst nothing is read and nothing written. */
 export async function divideBursts(folders: SliceFolders): Promise<void> {
@@ -33,7 +27,7 @@ async function divisionOf(slices: readonly FoundSlice[]): Promise<readonly MiB[]
   const device = slices[0]?.record.deviceMemory ?? mib(0);
   const bursts: Burst[] = [];
   for (const { record, folder } of slices) {
-    const region = await readRegion(sliceRegionPath(folder));
+    const region = await readRegion(regionIn(folder));
     // A region that cannot be read holds all it may.
     const used =
       region?.ok === true ? (region.value.devices[0]?.usedBytes ?? 0) : record.ceiling * BYTES_PER_MIB;

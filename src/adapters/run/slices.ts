@@ -2,20 +2,11 @@
 // The slices of this machine on disk: <state>/<name>/{slice.json, limits, region or box/region, preload, over/}.
 //
 // Root's lie in /run/kerf/slices for everybody to see; an ordinary user's in his own runtime folder, for him alone.
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeSliceRecord, encodeSliceRecord, type SliceRecord } from '../../wire/slice-record.js';
 import { encodeLimits, type LimitsPage } from '../../wire/limits.js';
-import { boxedRegionPath, dropBox, isMounted, makeBox, writeRegion } from '../region/box.js';
+import { dropBox, isMounted, makeBox, writeRegion } from '../region/box.js';
 import { changeLimits } from '../region/limits-file.js';
 import { isRunning, livingNamespaces } from './processes.js';
 
@@ -137,11 +128,6 @@ export function makeSlice(folder: string, record: SliceRecord, preload: string):
 export function removeSlice(folder: string): void {
   if (isMounted(folder)) dropBox(folder);
   rmSync(folder, { recursive: true, force: true });
-}
-
-export function sliceRegionPath(folder: string): string {
-  const plain = join(folder, 'region');
-  return existsSync(plain) ? plain : boxedRegionPath(folder);
 }
 
 export function pageOf(record: SliceRecord): LimitsPage {

@@ -7,7 +7,11 @@ import { type BoundSlot, isBound } from '../../../device-plugin/slot.js';
 import { nvidia } from '../../../src/vendors/nvidia.js';
 import { anOwner, aPlacement, aSlice, aSlot, GPU_A, GPU_B, twoDevices } from '../../builders/slots.js';
 
-const PLACES = { libraryFolder: '/opt/kerf/1', slotFolder: '/var/lib/kerf/slots/x' };
+const PLACES = {
+  libraryFolder: '/opt/kerf/1',
+  slotFolder: '/var/lib/kerf/slots/x',
+  region: '/var/lib/kerf/slots/x/box/region',
+};
 const SLICES = [aSlice(GPU_B, 2048, 205), aSlice(GPU_A, 4096, 0)];
 
 function boundSlot(slices = SLICES): BoundSlot {

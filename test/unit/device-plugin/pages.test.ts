@@ -26,6 +26,7 @@ function someFolders() {
     cdi: join(root, 'cdi'),
     vendorCdi: [join(root, 'etc')],
     library: '/lib',
+    regions: 'disk' as const,
   };
   mkdirSync(all.slots);
   mkdirSync(join(root, 'etc'));

@@ -49,7 +49,7 @@ async function aSweeper(...pods: readonly PodView[]) {
       },
     },
     shown: { list: async () => [] },
-    pages: { removeSpec: (slot) => void seen.specs.push(slot) },
+    pages: { removeSpec: (slot) => void seen.specs.push(slot), dropRegion: () => undefined },
     onGone: () => {},
     onFault: (fault) => expect.fail(String(fault)),
   });

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { openDriver } from '../../../adapters/nvml/driver.js';
+import { regionIn } from '../../../adapters/region/box.js';
 import { divideBursts } from '../../../adapters/run/burst.js';
 import { startCommand, type Started } from '../../../adapters/run/command.js';
 import { libraryFolder, preloadText } from '../../../adapters/run/libraries.js';
@@ -18,7 +19,6 @@ import {
   runningSlices,
   sliceFolders,
   type SliceFolders,
-  sliceRegionPath,
   sweepSlices,
   writeStarted,
 } from '../../../adapters/run/slices.js';
@@ -140,7 +140,7 @@ async function enter({ record, folder, folders }: Given, libraries: string, io: 
     slice: folder,
     libraries,
     state: folders.own,
-    region: sliceRegionPath(folder),
+    region: regionIn(folder),
     isRoot: uid() === 0,
     deviceId: record.deviceId,
     command: record.command,

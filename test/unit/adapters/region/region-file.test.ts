@@ -17,7 +17,13 @@ const written = (name: string, bytes: Uint8Array): string => {
 };
 
 describe('a region file', () => {
-  it('lies in its slot’s folder', () => expect(regionPath('/s', 'ab')).toBe('/s/slots/ab/region'));
+  it('lies in its slot’s box, and beside it where an older agent made it', () => {
+    expect(regionPath(folder, 'ab')).toBe(join(folder, 'slots', 'ab', 'box', 'region'));
+    mkdirSync(join(folder, 'slots', 'cd'), { recursive: true });
+    expect(regionPath(folder, 'cd')).toBe(join(folder, 'slots', 'cd', 'box', 'region'));
+    writeFileSync(join(folder, 'slots', 'cd', 'region'), '');
+    expect(regionPath(folder, 'cd')).toBe(join(folder, 'slots', 'cd', 'region'));
+  });
 
   it('is read', async () =>
     expect(await readRegion(written('good', emptyRegion()))).toMatchObject({
