@@ -7,10 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "nvml-abi.h"
-#include "world.h"
+#include "nvml.h"
 
-#define FAKE_EXPORT __attribute__((visibility("default")))
 #define XID_FALLEN_OFF_BUS 79u
 
 struct nvmlDevice_st {
@@ -202,7 +200,7 @@ FAKE_EXPORT nvmlReturn_t nvmlDeviceGetCudaComputeCapability(nvmlDevice_t device,
   return NVML_SUCCESS;
 }
 
-/* ---- memory, processes, use ---- */
+/* ---- memory, use ---- */
 
 FAKE_EXPORT nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, struct nvml_memory *memory) {
   CHECK_DEVICE(device);
@@ -233,41 +231,12 @@ FAKE_EXPORT nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, stru
   return NVML_SUCCESS;
 }
 
-/* Rows of all processes that hold memory; `found` counts them even where the room is too small. */
-static uint32_t list_processes(const struct fake_gpu *gpu, struct nvml_process *rows, uint32_t room) {
-  uint32_t found = 0;
-  for (uint32_t i = 0; i < REGION_SLOTS; i++) {
-    const struct region_slot *slot = &world.ledger.region->slots[i];
-    uint64_t bytes = slot->pid != 0 ? ledger_slot_bytes(slot, gpu->index) : 0;
-    uint32_t pid = bytes > 0 ? world_owner(&world, i) : 0;
-    if (pid == 0) continue;
-    if (found < room) rows[found] = (struct nvml_process){pid, bytes, NVML_NO_INSTANCE, NVML_NO_INSTANCE};
-    found++;
-  }
-  return found;
-}
-
-FAKE_EXPORT nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t device, unsigned int *count,
-                                                                 struct nvml_process *rows) {
-  CHECK_DEVICE(device);
-  CHECK_ARGUMENT(count != NULL && (rows != NULL || *count == 0));
-  uint32_t room = *count;
-  *count = list_processes(&device->gpu, rows, room);
-  return *count > room ? NVML_ERROR_INSUFFICIENT_SIZE : NVML_SUCCESS;
-}
-
-FAKE_EXPORT nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v2(nvmlDevice_t device, unsigned int *count,
-                                                                 struct nvml_process *rows) {
-  return nvmlDeviceGetComputeRunningProcesses_v3(device, count, rows);
-}
-
-FAKE_EXPORT nvmlReturn_t nvmlDeviceGetGraphicsRunningProcesses_v3(nvmlDevice_t device, unsigned int *count,
-                                                                  struct nvml_process *rows) {
-  (void)rows;
-  CHECK_DEVICE(device);
-  CHECK_ARGUMENT(count != NULL);
-  *count = 0;
-  return NVML_SUCCESS;
+struct nvml_inside nvml_inside(nvmlDevice_t device) {
+  hang_while_told();
+  if (__atomic_load_n(&users, __ATOMIC_ACQUIRE) == 0) return (struct nvml_inside){NVML_ERROR_UNINITIALIZED, NULL, NULL};
+  if (!is_device(device)) return (struct nvml_inside){NVML_ERROR_INVALID_ARGUMENT, NULL, NULL};
+  bool is_lost = world_fault(&device->gpu) == XID_FALLEN_OFF_BUS;
+  return (struct nvml_inside){is_lost ? NVML_ERROR_GPU_IS_LOST : NVML_SUCCESS, &world, &device->gpu};
 }
 
 /* ---- topology ---- */

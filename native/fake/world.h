@@ -5,6 +5,7 @@
 //   DIR/state    one shared file: a struct region in which every process of the machine has a slot, then its GPUs' time
 //                (timeline.h)
 //   DIR/faults   optional: "<uuid> <xid>" a line; such a device is lost
+//   DIR/graphics optional: "<uuid> <pid>" a line; NVML lists such a process among those that draw. DIR/mps likewise
 //   DIR/hang     optional: while it exists, NVML calls never return
 //
 // DIR is $KERF_FAKE_DIR, else /run/kerf-fake. A GPU is there for a process if its device node is: in

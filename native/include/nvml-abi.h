@@ -14,6 +14,7 @@ enum {
   NVML_ERROR_UNINITIALIZED = 1,
   NVML_ERROR_INVALID_ARGUMENT = 2,
   NVML_ERROR_NOT_SUPPORTED = 3,
+  NVML_ERROR_NO_PERMISSION = 4,
   NVML_ERROR_NOT_FOUND = 6,
   NVML_ERROR_INSUFFICIENT_SIZE = 7,
   NVML_ERROR_DRIVER_NOT_LOADED = 9,
@@ -56,6 +57,71 @@ struct nvml_process {
   unsigned int gpu_instance;
   unsigned int compute_instance;
 };
+
+struct nvml_bar1 {
+  unsigned long long total;
+  unsigned long long free;
+  unsigned long long used;
+};
+
+struct nvml_detail {
+  unsigned int pid;
+  unsigned long long used_bytes;
+  unsigned int gpu_instance;
+  unsigned int compute_instance;
+  unsigned long long protected_bytes;
+};
+
+enum { NVML_PROCESSES_COMPUTE, NVML_PROCESSES_GRAPHICS, NVML_PROCESSES_MPS };
+
+struct nvml_details {
+  unsigned int version; /* size | 1 << 24 */
+  unsigned int mode;
+  unsigned int count; /* in: room; out: rows */
+  struct nvml_detail *rows;
+};
+
+#define NVML_DETAILS_V1 ((unsigned int)(sizeof(struct nvml_details) | (1u << 24)))
+
+struct nvml_sample {
+  unsigned int pid;
+  unsigned long long time_us;
+  unsigned int sm;
+  unsigned int memory;
+  unsigned int encoder;
+  unsigned int decoder;
+};
+
+struct nvml_use {
+  unsigned long long time_us;
+  unsigned int pid;
+  unsigned int sm;
+  unsigned int memory;
+  unsigned int encoder;
+  unsigned int decoder;
+  unsigned int jpeg;
+  unsigned int optical_flow;
+};
+
+struct nvml_uses {
+  unsigned int version; /* size | 1 << 24 */
+  unsigned int count;   /* in: room; out: rows */
+  unsigned long long since_us;
+  struct nvml_use *rows;
+};
+
+/* What nvmlDeviceGetAccountingStats tells. */
+struct nvml_stats {
+  unsigned int gpu;
+  unsigned int memory;
+  unsigned long long most_bytes;
+  unsigned long long time_ms;
+  unsigned long long started_us;
+  unsigned int is_running;
+  unsigned int reserved[5];
+};
+
+#define NVML_USES_V1 ((unsigned int)(sizeof(struct nvml_uses) | (1u << 24)))
 
 struct nvml_utilization {
   unsigned int gpu;

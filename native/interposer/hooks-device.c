@@ -33,14 +33,16 @@ struct view {
   uint64_t free;
 };
 
-/* The driver's figures may be smaller than ours: neighbours may have filled the device. */
+/* Total is the ceiling, always; free is what can be had now (limits_growth). The driver's figures may be smaller than
+ * ours: neighbours may have filled the device. */
 static CUresult read_view(struct view *view) {
   CUdevice device;
   CUresult result = DRIVER(cuCtxGetDevice)(&device);
   if (result != CUDA_SUCCESS) return result;
-  if (!account_limit(device, &view->limit)) view->limit = 0;
+  uint64_t growth = 0;
+  if (!account_limit(device, &view->limit) || !account_growth(device, &growth)) view->limit = 0;
   uint64_t used = account_used(device);
-  view->free = used < view->limit ? view->limit - used : 0;
+  view->free = used < growth ? growth - used : 0;
   return CUDA_SUCCESS;
 }
 

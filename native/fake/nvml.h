@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inside of the fake libnvidia-ml: what its files share.
+#ifndef KERF_FAKE_NVML_H
+#define KERF_FAKE_NVML_H
+
+#include "nvml-abi.h"
+#include "world.h"
+
+#define FAKE_EXPORT __attribute__((visibility("default")))
+
+/* What every call begins with: the code to answer where it is not SUCCESS. */
+struct nvml_inside {
+  nvmlReturn_t result;
+  struct fake_world *world;
+  struct fake_gpu *gpu;
+};
+
+struct nvml_inside nvml_inside(nvmlDevice_t device);
+
+#endif
