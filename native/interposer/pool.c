@@ -93,7 +93,7 @@ static struct pool *make(uint32_t kind, CUmemoryPool source, CUdevice device) {
   pool->index = (uint32_t)index;
   pool->device = device;
   pool->source = source;
-  pool->charged = pool->ahead = pool->pinned = pool->floor = pool->live = 0;
+  pool->charged = pool->ahead = pool->guests = pool->pinned = pool->floor = pool->live = 0;
   pool->freed = (struct pool_freed){0};
   pool->block = FIRST_BLOCK;
   pool->is_stale = 0;
@@ -200,7 +200,7 @@ static bool keeps_for_now(const struct pool *pool, uint64_t reserved) {
 
 /* Under the lock. Growth of calls under way may be in `reserved` already: it is not counted twice. */
 static uint64_t size_now(const struct pool *pool, uint64_t reserved) {
-  uint64_t least = pool->pinned > 0 && reserved < pool->floor ? pool->floor : reserved;
+  uint64_t least = pool->guests > 0 && reserved < pool->floor ? pool->floor : reserved;
   uint64_t size = least + pool->ahead;
   return size > pool->charged && reserved <= pool->charged ? pool->charged : size;
 }
@@ -208,6 +208,7 @@ static uint64_t size_now(const struct pool *pool, uint64_t reserved) {
 static void leave(const struct pool_turn *turn) {
   turn->pool->ahead -= turn->ahead;
   turn->pool->pinned -= turn->pinned;
+  turn->pool->guests -= turn->is_guest;
 }
 
 /* What was read counts only if nobody settled meanwhile: his growth would be missing in it. */
@@ -267,31 +268,39 @@ static CUresult charge_ahead(struct pool_turn *turn) {
   return CUDA_SUCCESS;
 }
 
-/* Under the lock: the pool's size after the call, if another thread lets the driver shrink it first, as far as that can
- * be, and the driver takes new blocks for the call. What the call's own stream freed it can use at once; what other
- * streams freed may be busy. */
-static uint64_t worst_size(const struct pool_turn *turn, uint64_t stream) {
-  const struct pool *pool = turn->pool;
+/* Under the lock: may the call be let through on what the pool keeps? What its own stream freed it can use at once;
+ * what other streams freed may be busy. A wait in another thread may let the driver shrink the pool first: to whole
+ * blocks of what is live. So either that leaves room enough, or it has to fit even if the driver takes new blocks. */
+static bool let_in(struct pool_turn *turn, uint64_t stream) {
+  struct pool *pool = turn->pool;
   const struct pool_freed *freed = &pool->freed;
-  if (turn->bytes > REGION_USED_MASK || (freed->stream != 0 && freed->stream != stream)) return UINT64_MAX;
-  uint64_t stays = turn->bytes <= freed->least ? pool->live : pool->live + freed->most;
-  return whole_blocks(pool, stays) + pool->pinned + whole_blocks(pool, turn->bytes);
+  if (turn->bytes > REGION_USED_MASK || (freed->stream != 0 && freed->stream != stream)) return false;
+  uint64_t least_size = whole_blocks(pool, pool->live);
+  uint64_t size = least_size + pool->pinned;
+  if (turn->bytes > least_size - pool->live) {
+    uint64_t stays = turn->bytes <= freed->least ? pool->live : pool->live + freed->most;
+    turn->pinned = whole_blocks(pool, turn->bytes);
+    size = whole_blocks(pool, stays) + pool->pinned + turn->pinned;
+  }
+  if (size > pool->charged - pool->ahead) return false;
+  if (pool->guests == 0 || pool->floor < size) pool->floor = size;
+  return true;
 }
 
 /* Is what the pool keeps unused enough? Then the call is charged already. */
 static bool serve_from_kept(struct pool_turn *turn, uint64_t stream) {
   struct pool *pool = turn->pool;
   take_lock(&pool->lock);
-  uint64_t worst = worst_size(turn, stream);
-  bool serves = worst <= pool->charged - pool->ahead;
-  if (serves) {
-    turn->pinned = whole_blocks(pool, turn->bytes);
-    if (pool->pinned == 0 || pool->floor < worst) pool->floor = worst;
+  turn->is_guest = let_in(turn, stream);
+  if (!turn->is_guest) {
+    turn->pinned = 0;
+  } else {
+    pool->guests++;
     pool->pinned += turn->pinned;
     use(turn);
   }
   drop_lock(&pool->lock);
-  return serves;
+  return turn->is_guest;
 }
 
 CUresult pool_charge(struct pool_turn *turn, uint64_t stream) {

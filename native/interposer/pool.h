@@ -41,7 +41,8 @@ struct pool {
   CUmemoryPool source;
   uint64_t charged; /* in the ledger; includes ahead */
   uint64_t ahead;   /* charged by calls that are under way */
-  uint64_t pinned;  /* what calls under way may take that were let through on what the pool keeps */
+  uint64_t guests;  /* calls under way that were let through on what the pool keeps */
+  uint64_t pinned;  /* what they may take */
   uint64_t floor;   /* not to be charged less while there are any */
   uint64_t live;    /* asked for and not freed, as the program sees it */
   uint64_t block;   /* the driver grows the pool by multiples of it */
@@ -58,6 +59,7 @@ struct pool_turn {
   uint64_t live;   /* of which so much stays until it is freed */
   uint64_t ahead;  /* charged before the call */
   uint64_t pinned; /* or let through, for it is charged already */
+  bool is_guest;
 };
 
 #define POOL_STREAMS UINT64_MAX
