@@ -7,6 +7,7 @@ import { PATHS } from './build.js';
 import { Machine, type Slice } from './slice.js';
 
 export const PATTERNS = ['async', 'sync', 'graph'] as const;
+export type Clock = 'virtual' | 'real';
 export type Pattern = (typeof PATTERNS)[number];
 
 export interface Load {
@@ -97,11 +98,7 @@ const SYNC_GAP_US = 5;
 const IDLE_MS = 3000;
 
 /** Runs the loads one after another in the slice, each followed by a look at the GPU's time. */
-export async function runLoads(
-  slice: Slice,
-  loads: readonly Load[],
-  clock: 'virtual' | 'real',
-): Promise<readonly Got[]> {
+export async function runLoads(slice: Slice, loads: readonly Load[], clock: Clock): Promise<readonly Got[]> {
   const script = loads
     .map((load) => [...(clock === 'virtual' ? onVirtualClock(load.procs) : []), ...loadArgs(load)].join(' '))
     .map((command) => `${command} && ${PATHS.fakeTime} busy /run/kerf-fake`)
@@ -117,15 +114,22 @@ export interface Tenant {
   readonly load: Load;
 }
 
+export interface Together {
+  readonly clock: Clock;
+  /** On the virtual clock: who else takes part. */
+  readonly others?: number;
+}
+
 /** All at once on one machine and its clock. */
 export async function runTenants(
   machine: Machine,
   tenants: readonly Tenant[],
-  others = 0,
+  { clock, others = 0 }: Together = { clock: 'virtual' },
 ): Promise<readonly Got[]> {
   const parties = tenants.reduce((sum, { load }) => sum + load.procs, others);
+  const before = clock === 'virtual' ? onVirtualClock(parties) : [];
   const outputs = await Promise.all(
-    tenants.map(({ slice, load }) => inSlice(slice, [...onVirtualClock(parties), ...loadArgs(load)])),
+    tenants.map(({ slice, load }) => inSlice(slice, [...before, ...loadArgs(load)])),
   );
   const busy = readBusy(machine);
   return tenants.map(({ load }, at) => gotOf(load, JSON.parse(outputs[at] ?? '') as Launched, busy));

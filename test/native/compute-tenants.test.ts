@@ -95,7 +95,10 @@ describe('containers in soft mode', () => {
     const parties = tenants.reduce((sum, { load }) => sum + load.procs, 1);
     const env = { ...process.env, ...clockEnv(machine.node, parties) };
     const arbiter = spawn(ARBITER, [String(seconds), ...folders], { env, stdio: 'inherit' });
-    const [got] = await Promise.all([runTenants(machine, tenants, 1), once(arbiter, 'exit')]);
+    const [got] = await Promise.all([
+      runTenants(machine, tenants, { clock: 'virtual', others: 1 }),
+      once(arbiter, 'exit'),
+    ]);
     return got;
   }
 
