@@ -117,7 +117,7 @@ struct region_device {
   uint64_t launches;
   int64_t opened_ns;   /* places of turn_word that may start; compute-bucket.h tells how the two work together */
   uint64_t counted_ns; /* CLOCK_MONOTONIC up to which device time was counted, where processes overlap */
-  uint64_t reserved[1];
+  uint64_t probing_ns; /* CLOCK_MONOTONIC of the start of work that nobody has measured yet: one at a time; 0: none */
 };
 
 struct region_slot {

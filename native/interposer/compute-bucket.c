@@ -85,3 +85,17 @@ uint64_t bucket_count_once(struct region_device *device, uint64_t start_ns, uint
       return end_ns > from ? end_ns - from : 0;
   }
 }
+
+uint64_t bucket_probe(struct region_device *device, uint64_t now_ns) {
+  uint64_t holder = __atomic_load_n(&device->probing_ns, __ATOMIC_RELAXED);
+  bool is_over = holder == 0 || holder > now_ns + BUCKET_PROBE_NS || holder + BUCKET_PROBE_NS < now_ns;
+  if (!is_over) return 0;
+  return __atomic_compare_exchange_n(&device->probing_ns, &holder, now_ns, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
+             ? now_ns
+             : 0;
+}
+
+void bucket_end_probe(struct region_device *device, uint64_t lease) {
+  if (lease != 0)
+    __atomic_compare_exchange_n(&device->probing_ns, &lease, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}

@@ -22,6 +22,8 @@
 /* What an idle container may save up is so much of wall time, or two of its requests, at its rate. */
 #define BUCKET_DEPTH_NS 5000000ull
 #define BUCKET_FULL_PERMILLE 1000u
+/* Who waits for unmeasured work waits so long: it may itself wait for what is launched later. */
+#define BUCKET_PROBE_NS 2000000000ull
 
 /* Does the page limit this device's compute at all? */
 static inline bool bucket_is_limited(const struct limits_device *limits) {
@@ -43,5 +45,9 @@ void bucket_correct(struct region_device *device, int64_t too_much_ns);
 int64_t bucket_tokens(const struct region_device *device);
 /* Of device time [start, end) as seen by one process, the part that no process has counted yet. */
 uint64_t bucket_count_once(struct region_device *device, uint64_t start_ns, uint64_t end_ns);
+/* Work of unknown cost runs one at a time in a container: whatever is started before the first has been measured is not
+ * paid for. Answers the lease, 0 where somebody else has it; one that is too old was its holder's who died. */
+uint64_t bucket_probe(struct region_device *device, uint64_t now_ns);
+void bucket_end_probe(struct region_device *device, uint64_t lease);
 
 #endif

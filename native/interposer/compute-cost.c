@@ -7,6 +7,7 @@
 #define GUESS_WAVE_BLOCKS 1024u
 #define GUESS_WAVE_NS 5000u
 #define GUESS_MOST_NS 1000000u
+#define GUESS_BY_FUNCTION_MOST_NS 1000000000u
 /* Near the floor: within so small a part of it that a kernel of varying length is seldom there. */
 #define NEAR_PART 32u
 #define NEAR_NS 500u
@@ -33,12 +34,14 @@ static uint64_t tag_of(const struct cost_shape *shape) {
   return tag != 0 ? tag : 1;
 }
 
-uint64_t cost_guess(const struct cost_shape *shape) {
+/* At most 2^31 * 2^16 * 2^16 blocks, but the caller's numbers may be anything. */
+static uint64_t blocks_of(const struct cost_shape *shape) {
   uint64_t blocks = (uint64_t)shape->grid[0] * shape->grid[1];
-  /* At most 2^31 * 2^16 * 2^16, but the caller's numbers may be anything. */
-  if (shape->grid[2] != 0 && blocks > UINT64_MAX / shape->grid[2]) return GUESS_MOST_NS;
-  blocks *= shape->grid[2];
-  uint64_t waves = blocks / GUESS_WAVE_BLOCKS + 1;
+  return shape->grid[2] != 0 && blocks > UINT64_MAX / shape->grid[2] ? UINT64_MAX : blocks * shape->grid[2];
+}
+
+uint64_t cost_guess(const struct cost_shape *shape) {
+  uint64_t waves = blocks_of(shape) / GUESS_WAVE_BLOCKS + 1;
   return waves < GUESS_MOST_NS / GUESS_WAVE_NS ? waves * GUESS_WAVE_NS : GUESS_MOST_NS;
 }
 
@@ -46,6 +49,8 @@ static void take_over(struct cost_key *key, uint64_t tag, const struct cost_shap
   if (__atomic_exchange_n(&key->is_learning, 1u, __ATOMIC_ACQUIRE) != 0) return;
   cost_forget(key);
   key->guess_ns = cost_guess(shape);
+  key->blocks = blocks_of(shape);
+  key->block_ps = 0;
   key->dice = (uint32_t)tag | 1u;
   __atomic_store_n(&key->tag, tag, __ATOMIC_RELAXED);
   __atomic_store_n(&key->is_learning, 0u, __ATOMIC_RELEASE);
@@ -62,6 +67,25 @@ struct cost_key *cost_find(struct cost_table *table, const struct cost_shape *sh
   if (first->tag != 0 && (second->tag == 0 || second->samples < first->samples)) chosen = second;
   take_over(chosen, tag, shape);
   return chosen;
+}
+
+/* A function's own entry has a shape that none is launched with. */
+static struct cost_key *function_key(struct cost_table *table, const void *function) {
+  struct cost_shape shape = {.function = function};
+  return cost_find(table, &shape);
+}
+
+bool cost_guess_by_function(struct cost_table *table, struct cost_key *key, const struct cost_shape *shape) {
+  uint64_t block_ps = function_key(table, shape->function)->block_ps;
+  if (block_ps == 0 || key->blocks == 0) return false;
+  __uint128_t guess = (__uint128_t)block_ps * key->blocks / 1000;
+  key->guess_ns = guess > GUESS_BY_FUNCTION_MOST_NS ? GUESS_BY_FUNCTION_MOST_NS : (uint64_t)guess + 1;
+  return true;
+}
+
+void cost_tell_function(struct cost_table *table, const void *function, const struct cost_key *key) {
+  if (key->blocks == 0 || !cost_is_known(key)) return;
+  function_key(table, function)->block_ps = cost_of(key) * 1000 / key->blocks + 1;
 }
 
 void cost_doubt(struct cost_key *key) {
@@ -92,6 +116,8 @@ bool cost_is_due(struct cost_key *key) {
   __atomic_store_n(&key->countdown, period < 2 ? 1 : period / 2 + key->dice % period, __ATOMIC_RELAXED);
   return true;
 }
+
+void cost_ask_again(struct cost_key *key) { __atomic_store_n(&key->countdown, 0u, __ATOMIC_RELAXED); }
 
 static uint64_t toward(uint64_t mean, uint64_t sample, uint32_t samples) {
   int64_t part = samples < MEAN_SAMPLES ? samples : MEAN_SAMPLES;

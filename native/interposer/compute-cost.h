@@ -34,6 +34,8 @@ struct cost_key {
   uint64_t tag;      /* 0: nobody's */
   uint64_t cost_ns;  /* what a launch is charged; 0: not measured yet */
   uint64_t guess_ns; /* charged until then */
+  uint64_t blocks;
+  uint64_t block_ps; /* of a function's entry: what a block of it costs, in whatever shape it ran last */
   uint32_t countdown; /* launches until the next sample */
   uint32_t pending;  /* samples that have not come back */
   uint32_t flags;
@@ -53,15 +55,20 @@ struct cost_table {
   struct cost_key keys[COST_KEYS];
 };
 
+/* A first guess from the number of blocks alone: far too low for some, so unmeasured work must not pile up. */
+uint64_t cost_guess(const struct cost_shape *shape);
+/* What one that is not known may cost, going by the function's other shapes; false where it has none. */
+bool cost_guess_by_function(struct cost_table *table, struct cost_key *key, const struct cost_shape *shape);
+void cost_tell_function(struct cost_table *table, const void *function, const struct cost_key *key);
 /* The entry of this shape; takes an old one's place where there is none yet. Never NULL. */
 struct cost_key *cost_find(struct cost_table *table, const struct cost_shape *shape);
 /* The next launch is measured again (a graph was changed), or all is forgotten (it is another graph at that address). */
 void cost_doubt(struct cost_key *key);
 void cost_forget(struct cost_key *key);
-/* A first guess from the number of blocks alone: far too low for some, so unmeasured work must not pile up. */
-uint64_t cost_guess(const struct cost_shape *shape);
 /* Is this launch to be measured? Asked once a launch. */
 bool cost_is_due(struct cost_key *key);
+/* That sample was no good: the next launch is to be measured. */
+void cost_ask_again(struct cost_key *key);
 /* One more sample. Answers what that launch is to be counted as. */
 uint64_t cost_learn(struct cost_key *key, uint64_t sample_ns);
 

@@ -19,7 +19,7 @@
 #define POLL_LEAST_NS 20000u
 #define POLL_MOST_NS 500000u
 
-static struct cost_table table;
+struct cost_table compute_costs;
 static int64_t credit[KERF_DEVICES_MAX];
 static uint64_t unfenced[KERF_DEVICES_MAX];
 uint64_t compute_uncounted;
@@ -81,6 +81,7 @@ static void wait_for_place(const struct compute_launch *launch, uint64_t place, 
     if (wait == 0) break;
     __atomic_store_n(&launch->device->demand_ns, now, __ATOMIC_RELAXED);
     compute_sleep(now + (wait < BUCKET_LOOK_NS ? wait : BUCKET_LOOK_NS));
+    compute_settle(launch->context);
     now = compute_now();
   }
   if (now > start) note_wait(launch->device, now - start);
@@ -103,22 +104,28 @@ static void pay(const struct compute_launch *launch) {
   if (is_small) __atomic_fetch_add(&credit[launch->index], (int64_t)(paid - launch->cost_ns), __ATOMIC_RELAXED);
 }
 
-/* Too much under way, or of a kernel that nobody has measured yet: then one at a time. */
-static bool is_crowded(const struct compute_launch *launch, uint32_t pending) {
-  if (!cost_is_known(launch->key)) return __atomic_load_n(&launch->key->pending, __ATOMIC_RELAXED) > 0;
+/* Too much under way: a launch of its own is always let through, so that work whatever it costs goes on. */
+static bool is_crowded(const struct compute_launch *launch) {
+  uint32_t pending = compute_settle(launch->context);
   return pending >= 2 && compute_outstanding(launch->index) > WINDOW_NS;
 }
 
-static void wait_for_room(const struct compute_launch *launch) {
-  uint32_t pending = compute_settle(launch->context);
-  uint64_t pause = POLL_LEAST_NS;
-  if (!is_crowded(launch, pending)) return;
+/* Work of unknown cost: until what went before has been measured. Answers false where it is known by now. */
+static bool must_probe(struct compute_launch *launch, const struct cost_shape *shape, uint64_t now) {
+  compute_settle(launch->context);
+  if (cost_is_known(launch->key) || cost_guess_by_function(&compute_costs, launch->key, shape)) return false;
+  launch->lease = bucket_probe(launch->device, now);
+  return launch->lease == 0;
+}
+
+static void wait_for_room(struct compute_launch *launch, const struct cost_shape *shape) {
   uint64_t start = compute_now();
   uint64_t now = start;
-  while (is_crowded(launch, pending) && now - start < LET_GO_NS) {
+  for (uint64_t pause = POLL_LEAST_NS;; pause = pause * 2 < POLL_MOST_NS ? pause * 2 : POLL_MOST_NS) {
+    bool is_known = cost_is_known(launch->key);
+    bool is_waiting = is_known ? is_crowded(launch) : must_probe(launch, shape, now);
+    if (!is_waiting || now - start > (is_known ? LET_GO_NS : BUCKET_PROBE_NS)) return;
     compute_sleep(now + pause);
-    pause = pause * 2 < POLL_MOST_NS ? pause * 2 : POLL_MOST_NS;
-    pending = compute_settle(launch->context);
     now = compute_now();
   }
 }
@@ -173,17 +180,26 @@ static void show_launches(const struct compute_launch *launch) {
   __atomic_fetch_add(&launch->device->launches, count, __ATOMIC_RELAXED);
 }
 
+static void end_probe(struct compute_launch *launch) {
+  bucket_end_probe(launch->device, launch->lease);
+  launch->lease = 0;
+}
+
 static void before_slowly(struct compute_launch *launch, const struct cost_shape *shape, bool is_due) {
   int mode = compute_relax();
   if ((launch->key->flags & COST_NAMED) == 0) ask_name(launch->key, shape);
   if ((launch->key->flags & COST_FREE) != 0) launch->kind = COMPUTE_TOGETHER;
   if (launch->kind == COMPUTE_TOGETHER) compute_settle(launch->context);
-  else wait_for_room(launch);
+  else wait_for_room(launch, shape);
   launch->cost_ns = cost_of(launch->key);
   pay(launch);
   show_launches(launch);
-  if (is_due) launch->span = compute_span_open(launch->context, launch->stream, true);
-  launch->begun_ns = compute_now();
+  if (is_due) {
+    launch->was_idle = DRIVER(cuStreamQuery)(launch->stream) == CUDA_SUCCESS;
+    launch->span = compute_span_open(launch->context, launch->stream, true);
+    launch->begun_ns = compute_now();
+  }
+  if (launch->span == NULL) end_probe(launch);
   compute_restore(mode);
 }
 
@@ -191,10 +207,13 @@ void compute_before(struct compute_launch *launch, struct cost_shape *shape, CUs
   launch->key = NULL;
   if (!find_device(launch) || is_capturing(stream)) return;
   launch->span = NULL;
+  launch->was_idle = false;
+  launch->lease = 0;
+  launch->function = shape->function;
   launch->stream = stream;
   launch->kind = kind;
   shape->device = launch->index;
-  launch->key = cost_find(&table, shape);
+  launch->key = cost_find(&compute_costs, shape);
   launch->cost_ns = cost_of(launch->key);
   bool is_due = cost_is_due(launch->key);
   if (is_due || !cost_is_known(launch->key) || !take_credit(launch->index, (int64_t)launch->cost_ns))
@@ -204,6 +223,7 @@ void compute_before(struct compute_launch *launch, struct cost_shape *shape, CUs
 /* ---- after ---- */
 
 static void refund(const struct compute_launch *launch) {
+  bucket_end_probe(launch->device, launch->lease);
   if (launch->span != NULL) compute_span_drop(launch->span);
   if ((int64_t)launch->cost_ns < CREDIT_NS)
     __atomic_fetch_add(&credit[launch->index], (int64_t)launch->cost_ns, __ATOMIC_RELAXED);
@@ -217,6 +237,7 @@ static void fence(struct compute_launch *launch) {
   int mode = compute_relax();
   if (launch->span == NULL) launch->span = compute_span_open(launch->context, launch->stream, false);
   if (launch->span != NULL) {
+    launch->was_idle = launch->was_idle && compute_span_is_reached(launch->span);
     launch->fenced_ns = __atomic_exchange_n(&unfenced[launch->index], 0, __ATOMIC_RELAXED);
     compute_add_outstanding(launch->index, launch->fenced_ns);
     compute_span_close(launch);
@@ -226,6 +247,7 @@ static void fence(struct compute_launch *launch) {
 
 CUresult compute_after(struct compute_launch *launch, CUresult result) {
   if (launch->key == NULL) return result;
+  if (launch->span != NULL) launch->gap_ns = compute_now() - launch->begun_ns;
   if (result != CUDA_SUCCESS) refund(launch);
   else fence(launch);
   return result;
@@ -244,7 +266,7 @@ static struct cost_key *graph_key(const void *graph) {
   int index = account_current(&context);
   compute_shape_graph(&shape, graph);
   shape.device = index >= 0 ? (uint32_t)index : 0;
-  return cost_find(&table, &shape);
+  return cost_find(&compute_costs, &shape);
 }
 
 void compute_forget_graph(const void *graph) {

@@ -29,8 +29,11 @@ struct compute_launch {
   struct region_device *device;
   uint64_t cost_ns;
   uint64_t fenced_ns; /* what its event will tell the end of */
-  uint64_t begun_ns;
-  uint64_t own_ns;
+  uint64_t begun_ns; /* the sample's begin was recorded */
+  uint64_t lease;    /* of work that nobody has measured; 0: none is needed */
+  const void *function;
+  uint64_t gap_ns;   /* from there until the driver had taken the launch */
+  bool was_idle;     /* the stream had nothing to do then, nor had others the device */
   CUcontext context;
   CUstream stream;
   uint32_t index;
@@ -63,6 +66,7 @@ void compute_forget_context(CUcontext context);
 
 /* ---- inside of compute*.c ---- */
 
+extern struct cost_table compute_costs;
 uint64_t compute_now(void);
 void compute_sleep(uint64_t until_ns);
 /* Events are read in relaxed mode: in the others a query would end a capture that another stream is in. */
@@ -70,6 +74,8 @@ int compute_relax(void);
 void compute_restore(int mode);
 /* A free pair of events of this context with its begin recorded (`is_sample`) or not; NULL where all are in use. */
 struct compute_span *compute_span_open(CUcontext context, CUstream stream, bool is_sample);
+/* Has the device come to the sample's begin? */
+bool compute_span_is_reached(const struct compute_span *span);
 void compute_span_close(const struct compute_launch *launch);
 void compute_span_drop(struct compute_span *span);
 /* Looks which have ended, learns from them, and settles what they cost. The number still under way. */

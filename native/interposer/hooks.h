@@ -30,6 +30,7 @@ enum hook_number {
   X(cuEventRecord, (CUevent, CUstream))                                                                   \
   X(cuEventQuery, (CUevent))                                                                              \
   X(cuEventElapsedTime, (float *, CUevent, CUevent))                                                      \
+  X(cuStreamQuery, (CUstream))                                                                            \
   X(cuStreamIsCapturing, (CUstream, int *))                                                               \
   X(cuThreadExchangeStreamCaptureMode, (int *))                                                           \
   X(cuMemGetAddressRange_v2, (CUdeviceptr *, size_t *, CUdeviceptr))                                      \
