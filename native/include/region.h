@@ -111,13 +111,13 @@ struct region_device {
   int64_t tokens_ns;     /* the bucket; below zero is a debt */
   uint64_t refilled_ns;  /* CLOCK_MONOTONIC up to which it was filled */
   uint64_t turn_word;    /* places asked for so far, in ns of device time: the container's queue */
-  uint64_t inflight_ns;  /* estimated cost of work that has not ended */
+  uint64_t inflight_ns;  /* CLOCK_MONOTONIC at which the work under way should have ended */
   uint64_t busy_ns;      /* device time used, as measured */
   uint64_t demand_ns;    /* CLOCK_MONOTONIC of the last wait for tokens */
   uint64_t launches;
   int64_t opened_ns;   /* places of turn_word that may start; compute-bucket.h tells how the two work together */
   uint64_t counted_ns; /* CLOCK_MONOTONIC up to which device time was counted, where processes overlap */
-  uint64_t probing_ns; /* CLOCK_MONOTONIC of the start of work that nobody has measured yet: one at a time; 0: none */
+  uint64_t probing_ns; /* lease on running work that nobody has measured yet (compute-bucket.h); 0: none */
 };
 
 struct region_slot {

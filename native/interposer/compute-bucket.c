@@ -3,6 +3,8 @@
 
 /* Nothing that a tenant scribbles over the region may make a sum overflow into a long life without limit. */
 #define COST_MOST_NS 600000000000ull
+/* Short work beside a probe does it no harm. */
+#define BUCKET_LONG_NS 1000000u
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
@@ -34,6 +36,12 @@ uint64_t bucket_ask(struct region_device *device, uint64_t cost_ns) {
   cost_ns = least(cost_ns, COST_MOST_NS);
   __atomic_fetch_add(&device->granted_ns, cost_ns, __ATOMIC_RELAXED);
   return __atomic_fetch_add(&device->turn_word, cost_ns, __ATOMIC_RELAXED);
+}
+
+void bucket_give_back(struct region_device *device, uint64_t cost_ns) {
+  cost_ns = least(cost_ns, COST_MOST_NS);
+  __atomic_fetch_sub(&device->granted_ns, cost_ns, __ATOMIC_RELAXED);
+  bucket_correct(device, (int64_t)cost_ns);
 }
 
 /* Time is claimed before places are opened for it: killed in between, that much is lost, and nothing given twice. */
@@ -86,16 +94,37 @@ uint64_t bucket_count_once(struct region_device *device, uint64_t start_ns, uint
   }
 }
 
+/* A lease is the time it was taken at. */
+static bool is_stale(uint64_t lease, uint64_t now_ns) {
+  return lease == 0 || lease > now_ns + BUCKET_PROBE_NS || lease + BUCKET_PROBE_NS < now_ns;
+}
+
 uint64_t bucket_probe(struct region_device *device, uint64_t now_ns) {
   uint64_t holder = __atomic_load_n(&device->probing_ns, __ATOMIC_RELAXED);
-  bool is_over = holder == 0 || holder > now_ns + BUCKET_PROBE_NS || holder + BUCKET_PROBE_NS < now_ns;
-  if (!is_over) return 0;
-  return __atomic_compare_exchange_n(&device->probing_ns, &holder, now_ns, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
-             ? now_ns
-             : 0;
+  if (!is_stale(holder, now_ns)) return 0;
+  if (!__atomic_compare_exchange_n(&device->probing_ns, &holder, now_ns, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+    return 0;
+  return now_ns;
 }
 
 void bucket_end_probe(struct region_device *device, uint64_t lease) {
   if (lease != 0)
-    __atomic_compare_exchange_n(&device->probing_ns, &lease, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    __atomic_compare_exchange_n(&device->probing_ns, &lease, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+uint64_t bucket_hold(const struct region_device *device, uint64_t lease, uint64_t cost_ns, uint64_t now_ns) {
+  uint64_t holder = __atomic_load_n(&device->probing_ns, __ATOMIC_SEQ_CST);
+  uint64_t until = __atomic_load_n(&device->inflight_ns, __ATOMIC_SEQ_CST);
+  if (lease != 0 && lease + BUCKET_PROBE_NS > now_ns && until > now_ns) return least(until - now_ns, BUCKET_LOOK_NS);
+  bool is_kept_out = lease == 0 && cost_ns >= BUCKET_LONG_NS && !is_stale(holder, now_ns);
+  return is_kept_out ? BUCKET_HOLD_NS : 0;
+}
+
+void bucket_launch(struct region_device *device, uint64_t cost_ns, uint64_t now_ns) {
+  uint64_t until = __atomic_load_n(&device->inflight_ns, __ATOMIC_SEQ_CST);
+  uint64_t next;
+  do {
+    bool is_idle = until < now_ns || until > now_ns + COST_MOST_NS;
+    next = (is_idle ? now_ns : until) + least(cost_ns, COST_MOST_NS);
+  } while (!__atomic_compare_exchange_n(&device->inflight_ns, &until, next, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
 }

@@ -24,6 +24,8 @@
 #define BUCKET_FULL_PERMILLE 1000u
 /* Who waits for unmeasured work waits so long: it may itself wait for what is launched later. */
 #define BUCKET_PROBE_NS 2000000000ull
+/* Who is kept out by a probe looks so often whether it is over. */
+#define BUCKET_HOLD_NS 200000u
 
 /* Does the page limit this device's compute at all? */
 static inline bool bucket_is_limited(const struct limits_device *limits) {
@@ -35,6 +37,8 @@ static inline bool bucket_is_limited(const struct limits_device *limits) {
 uint32_t bucket_rate(const struct limits_page *page, uint32_t index, uint64_t now_ns);
 /* Takes a place at the end of the queue. */
 uint64_t bucket_ask(struct region_device *device, uint64_t cost_ns);
+/* A place that was asked for is not needed: those behind it move up. */
+void bucket_give_back(struct region_device *device, uint64_t cost_ns);
 /* Opens places up to now. `largest_ns` is the largest request that may come: the bucket must hold two of it. */
 void bucket_refill(struct region_device *device, uint32_t rate_permille, uint64_t largest_ns, uint64_t now_ns);
 /* How long until the place is open at this rate; 0: now. */
@@ -45,9 +49,15 @@ void bucket_correct(struct region_device *device, int64_t too_much_ns);
 int64_t bucket_tokens(const struct region_device *device);
 /* Of device time [start, end) as seen by one process, the part that no process has counted yet. */
 uint64_t bucket_count_once(struct region_device *device, uint64_t start_ns, uint64_t end_ns);
-/* Work of unknown cost runs one at a time in a container: whatever is started before the first has been measured is not
- * paid for. Answers the lease, 0 where somebody else has it; one that is too old was its holder's who died. */
+/* Work of unknown cost runs alone in a container: what is started before it has been measured is not paid for, and what
+ * runs beside it makes its measure too long. Answers the lease, 0 where somebody else has it; one that is too old was
+ * its holder's who died. */
 uint64_t bucket_probe(struct region_device *device, uint64_t now_ns);
 void bucket_end_probe(struct region_device *device, uint64_t lease);
+/* How long a launch that may start must hold on for a probe's sake: the prober until others' work should have ended, long
+ * work until the prober's has. 0: not at all. */
+uint64_t bucket_hold(const struct region_device *device, uint64_t lease, uint64_t cost_ns, uint64_t now_ns);
+/* So much more work is under way. */
+void bucket_launch(struct region_device *device, uint64_t cost_ns, uint64_t now_ns);
 
 #endif

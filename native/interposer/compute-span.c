@@ -137,14 +137,15 @@ static void end_pending(struct cost_key *key) {
   }
 }
 
-/* A first sample was taken beside whatever the container's other processes ran; time that one of them has counted is
- * not counted again. */
+/* A first sample may hold time of the container's other processes: what one has counted, nobody counts again. Later ones
+ * may have stood in a queue, and when they began is not known. */
 static uint64_t learn(const struct compute_span *span, uint64_t sample_ns) {
   bool was_known = cost_is_known(span->key);
   uint64_t counted = cost_learn(span->key, sample_ns);
-  if (!was_known) cost_tell_function(&compute_costs, span->function, span->key);
+  if (was_known) return counted;
   uint64_t alone = bucket_count_once(span->device, span->begun_ns, span->begun_ns + sample_ns);
-  return was_known || alone > counted ? counted : alone;
+  cost_tell_function(&compute_costs, span->function, span->key);
+  return alone < counted ? alone : counted;
 }
 
 /* On an idle stream the begin is reached at once, and the device then waits for our thread to come with the launch: that

@@ -68,22 +68,62 @@ static void note_wait(struct region_device *device, uint64_t waited_ns) {
   if (region != NULL) add_to_histogram(region->throttle_histogram, waited_ns, REGION_THROTTLE_BASE_NS);
 }
 
-/* Until the place is open. The rate is read anew at each look: it may have changed, or gone altogether. */
-static void wait_for_place(const struct compute_launch *launch, uint64_t place, uint64_t paid_ns) {
-  uint64_t start = compute_now();
-  uint64_t now = start;
-  for (;;) {
-    const struct limits_page *page = limits_read();
-    if (page == NULL || !bucket_is_limited(&page->devices[launch->index])) break;
-    uint32_t rate = bucket_rate(page, launch->index, now);
-    bucket_refill(launch->device, rate, paid_ns, now);
-    uint64_t wait = bucket_wait(launch->device, place, rate);
-    if (wait == 0) break;
+static void end_probe(struct compute_launch *launch) {
+  bucket_end_probe(launch->device, launch->lease);
+  launch->lease = 0;
+}
+
+static bool is_small(const struct compute_launch *launch) { return (int64_t)launch->cost_ns < CREDIT_NS; }
+
+static void ask(struct compute_launch *launch) {
+  launch->cost_ns = cost_of(launch->key);
+  launch->paid_ns = is_small(launch) ? (uint64_t)CREDIT_NS : launch->cost_ns;
+  launch->place = bucket_ask(launch->device, launch->paid_ns);
+}
+
+/* Its cost has become known while it waited: it waits for a place of that size. */
+static void ask_anew(struct compute_launch *launch) {
+  bucket_give_back(launch->device, launch->paid_ns);
+  launch->is_unknown = false;
+  ask(launch);
+}
+
+static uint64_t hold_left(struct compute_launch *launch, uint64_t now) {
+  if (!launch->is_unknown) return bucket_hold(launch->device, 0, launch->paid_ns, now);
+  if (launch->lease == 0) launch->lease = bucket_probe(launch->device, now);
+  return launch->lease == 0 ? BUCKET_HOLD_NS : bucket_hold(launch->device, launch->lease, launch->paid_ns, now);
+}
+
+/* Until the place is open. The rate is read anew at each look: it may have changed, or gone altogether. A lease is only
+ * held while its work may start. */
+static uint64_t wait_left(struct compute_launch *launch, uint64_t now) {
+  const struct limits_page *page = limits_read();
+  if (page == NULL || !bucket_is_limited(&page->devices[launch->index])) return 0;
+  if (launch->is_unknown && cost_is_known(launch->key)) ask_anew(launch);
+  uint32_t rate = bucket_rate(page, launch->index, now);
+  bucket_refill(launch->device, rate, launch->paid_ns, now);
+  uint64_t wait = bucket_wait(launch->device, launch->place, rate);
+  if (wait == 0) return hold_left(launch, now);
+  end_probe(launch);
+  return wait;
+}
+
+static uint64_t wait_while(struct compute_launch *launch, uint64_t now) {
+  for (uint64_t wait; (wait = wait_left(launch, now)) != 0; now = compute_now()) {
     __atomic_store_n(&launch->device->demand_ns, now, __ATOMIC_RELAXED);
     compute_sleep(now + (wait < BUCKET_LOOK_NS ? wait : BUCKET_LOOK_NS));
     compute_settle(launch->context);
-    now = compute_now();
   }
+  return now;
+}
+
+/* The second look is for two who found the way free at the same moment, a prober and another: each has said by then that
+ * he goes, so one of them sees it. */
+static void wait_for_place(struct compute_launch *launch) {
+  uint64_t start = compute_now();
+  uint64_t now = wait_while(launch, start);
+  bucket_launch(launch->device, launch->paid_ns, now);
+  if (!launch->is_unknown) now = wait_while(launch, now);
   if (now > start) note_wait(launch->device, now - start);
 }
 
@@ -95,13 +135,12 @@ static bool take_credit(uint32_t index, int64_t cost_ns) {
   return false;
 }
 
-static void pay(const struct compute_launch *launch) {
-  if (take_credit(launch->index, (int64_t)launch->cost_ns)) return;
-  bool is_small = (int64_t)launch->cost_ns < CREDIT_NS;
-  uint64_t paid = is_small ? (uint64_t)CREDIT_NS : launch->cost_ns;
-  uint64_t place = bucket_ask(launch->device, paid);
-  if (launch->kind != COMPUTE_TOGETHER) wait_for_place(launch, place, paid);
-  if (is_small) __atomic_fetch_add(&credit[launch->index], (int64_t)(paid - launch->cost_ns), __ATOMIC_RELAXED);
+static void pay(struct compute_launch *launch) {
+  if (!launch->is_unknown && take_credit(launch->index, (int64_t)launch->cost_ns)) return;
+  ask(launch);
+  if (launch->kind != COMPUTE_TOGETHER) wait_for_place(launch);
+  if (launch->paid_ns > launch->cost_ns)
+    __atomic_fetch_add(&credit[launch->index], (int64_t)(launch->paid_ns - launch->cost_ns), __ATOMIC_RELAXED);
 }
 
 /* Too much under way: a launch of its own is always let through, so that work whatever it costs goes on. */
@@ -110,23 +149,12 @@ static bool is_crowded(const struct compute_launch *launch) {
   return pending >= 2 && compute_outstanding(launch->index) > WINDOW_NS;
 }
 
-/* Work of unknown cost: until what went before has been measured. Answers false where it is known by now. */
-static bool must_probe(struct compute_launch *launch, const struct cost_shape *shape, uint64_t now) {
-  compute_settle(launch->context);
-  if (cost_is_known(launch->key) || cost_guess_by_function(&compute_costs, launch->key, shape)) return false;
-  launch->lease = bucket_probe(launch->device, now);
-  return launch->lease == 0;
-}
-
-static void wait_for_room(struct compute_launch *launch, const struct cost_shape *shape) {
+static void wait_for_room(const struct compute_launch *launch) {
   uint64_t start = compute_now();
   uint64_t now = start;
-  for (uint64_t pause = POLL_LEAST_NS;; pause = pause * 2 < POLL_MOST_NS ? pause * 2 : POLL_MOST_NS) {
-    bool is_known = cost_is_known(launch->key);
-    bool is_waiting = is_known ? is_crowded(launch) : must_probe(launch, shape, now);
-    if (!is_waiting || now - start > (is_known ? LET_GO_NS : BUCKET_PROBE_NS)) return;
+  for (uint64_t pause = POLL_LEAST_NS; is_crowded(launch) && now - start < LET_GO_NS; now = compute_now()) {
     compute_sleep(now + pause);
-    now = compute_now();
+    pause = pause * 2 < POLL_MOST_NS ? pause * 2 : POLL_MOST_NS;
   }
 }
 
@@ -180,17 +208,14 @@ static void show_launches(const struct compute_launch *launch) {
   __atomic_fetch_add(&launch->device->launches, count, __ATOMIC_RELAXED);
 }
 
-static void end_probe(struct compute_launch *launch) {
-  bucket_end_probe(launch->device, launch->lease);
-  launch->lease = 0;
-}
-
 static void before_slowly(struct compute_launch *launch, const struct cost_shape *shape, bool is_due) {
   int mode = compute_relax();
   if ((launch->key->flags & COST_NAMED) == 0) ask_name(launch->key, shape);
   if ((launch->key->flags & COST_FREE) != 0) launch->kind = COMPUTE_TOGETHER;
   if (launch->kind == COMPUTE_TOGETHER) compute_settle(launch->context);
-  else wait_for_room(launch, shape);
+  else wait_for_room(launch);
+  launch->is_unknown = !cost_is_known(launch->key) && launch->kind != COMPUTE_TOGETHER &&
+                       !cost_guess_by_function(&compute_costs, launch->key, shape);
   launch->cost_ns = cost_of(launch->key);
   pay(launch);
   show_launches(launch);
@@ -209,6 +234,7 @@ void compute_before(struct compute_launch *launch, struct cost_shape *shape, CUs
   launch->span = NULL;
   launch->was_idle = false;
   launch->lease = 0;
+  launch->is_unknown = false;
   launch->function = shape->function;
   launch->stream = stream;
   launch->kind = kind;
@@ -225,7 +251,7 @@ void compute_before(struct compute_launch *launch, struct cost_shape *shape, CUs
 static void refund(const struct compute_launch *launch) {
   bucket_end_probe(launch->device, launch->lease);
   if (launch->span != NULL) compute_span_drop(launch->span);
-  if ((int64_t)launch->cost_ns < CREDIT_NS)
+  if (is_small(launch))
     __atomic_fetch_add(&credit[launch->index], (int64_t)launch->cost_ns, __ATOMIC_RELAXED);
   else bucket_correct(launch->device, (int64_t)launch->cost_ns);
 }

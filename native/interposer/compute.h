@@ -28,9 +28,12 @@ struct compute_launch {
   struct compute_span *span;
   struct region_device *device;
   uint64_t cost_ns;
+  uint64_t paid_ns; /* what was asked of the bucket: the cost, or more for the launches that come */
+  uint64_t place;
   uint64_t fenced_ns; /* what its event will tell the end of */
   uint64_t begun_ns; /* the sample's begin was recorded */
-  uint64_t lease;    /* of work that nobody has measured; 0: none is needed */
+  uint64_t lease;    /* to run alone; 0: it has none */
+  bool is_unknown;   /* nobody has measured it, nor another shape of it */
   const void *function;
   uint64_t gap_ns;   /* from there until the driver had taken the launch */
   bool was_idle;     /* the stream had nothing to do then, nor had others the device */
