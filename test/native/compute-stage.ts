@@ -166,9 +166,10 @@ function latest(contexts: readonly Context[]): Context {
   return last;
 }
 
-/** Whole seconds from the first bucket that begins a second after all had come, to the end of the loop. */
+/** Whole seconds from the first bucket that begins a second after the first had come, to the end of his loop: others may
+ * come late, for their first launch waits its turn. */
 function windowsOf(contexts: readonly Context[], seconds: number): readonly number[] {
-  const joined = Math.max(...contexts.map((context) => context.joined_ns)) / NS_PER_MS;
+  const joined = Math.min(...contexts.map((context) => context.joined_ns)) / NS_PER_MS;
   const from = Math.ceil((joined + WARM_UP_MS) / 100) * 100;
   const until = joined + seconds * 1000;
   const windows: number[] = [];

@@ -9,10 +9,7 @@ import { Machine } from './slice.js';
 
 const LIMITS = [100, 200, 300, 400, 500, 600, 700, 800, 900] as const;
 const UNLIMITED = 0;
-/** Long kernels launched ahead by several processes are not held yet: what slices of the others make of a measurement. */
-const isHeld = ({ kernelUs, pattern, procs }: Load): boolean =>
-  kernelUs < 2000 || pattern === 'sync' || procs === 1;
-const LOADS = loadsOf([10, 200, 2000, 50_000], [1, 4]).filter(isHeld);
+const LOADS = loadsOf([10, 200, 2000, 50_000], [1, 4]);
 const MOST_POINTS_OFF = 2;
 const LEAST_THROUGHPUT = 0.95;
 
