@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of everything we export (docs/metrics.md is held to it), and how a reading becomes samples.
 import { BYTES_PER_MIB, WHOLE_DEVICE } from '../core/units.js';
+import { COMPUTE_ROWS } from './compute-metrics.js';
+import { REGION_CLASSES } from '../wire/region-layout.js';
 import type { DeviceUsage, NodeUsage, SliceUsage, Source } from './usage.js';
 
 export type MetricKind = 'gauge' | 'counter';
@@ -9,7 +11,7 @@ export type Labels = Readonly<Record<string, string>>;
 export interface Metric {
   readonly name: string;
   readonly kind: MetricKind;
-  readonly unit: 'bytes' | 'ratio' | 'count' | 'bool';
+  readonly unit: 'bytes' | 'ratio' | 'count' | 'bool' | 'seconds';
   readonly help: string;
   readonly labels: readonly string[];
 }
@@ -122,6 +124,7 @@ export const SLICE_METRICS: readonly Row<SliceUsage>[] = [
     help: 'Compute of the slice; 1 is the whole device, 0 is best effort.',
     valueOf: (slice) => slice.cores / WHOLE_DEVICE,
   }),
+  ...COMPUTE_ROWS.map(ofSlice),
   ofSlice({
     name: 'kerf_slice_enforced',
     kind: 'gauge',
@@ -138,6 +141,22 @@ export const SLICE_METRICS: readonly Row<SliceUsage>[] = [
   }),
 ];
 
+/** Its rows have one label more. */
+const CLASS_METRIC: Metric = {
+  name: 'kerf_slice_memory_class_bytes',
+  kind: 'gauge',
+  unit: 'bytes',
+  help: 'Memory of the slice by what it was asked through; classes that hold nothing are left out.',
+  labels: [...SLICE_LABELS, 'class'],
+};
+
+function classSamples({ used }: SliceUsage, labels: Labels): readonly Sample[] {
+  return REGION_CLASSES.map((name, at) => ({
+    labels: { ...labels, class: name },
+    value: used?.classBytes[at] ?? 0,
+  })).filter(({ value }) => value > 0);
+}
+
 export const SOURCE_METRICS: readonly Row<Source>[] = [
   {
     name: 'kerf_monitor_source_up',
@@ -149,7 +168,12 @@ export const SOURCE_METRICS: readonly Row<Source>[] = [
   },
 ];
 
-export const METRICS: readonly Metric[] = [...DEVICE_METRICS, ...SLICE_METRICS, ...SOURCE_METRICS];
+export const METRICS: readonly Metric[] = [
+  ...DEVICE_METRICS,
+  ...SLICE_METRICS,
+  CLASS_METRIC,
+  ...SOURCE_METRICS,
+];
 
 export function familiesOf(usage: NodeUsage): readonly Family[] {
   const devices = usage.devices.map((device) => ({ subject: device, labels: deviceLabels(usage, device) }));
@@ -161,6 +185,7 @@ export function familiesOf(usage: NodeUsage): readonly Family[] {
   return [
     ...DEVICE_METRICS.map((row) => familyOf(row, devices)),
     ...SLICE_METRICS.map((row) => familyOf(row, slices)),
+    { metric: CLASS_METRIC, samples: slices.flatMap(({ subject, labels }) => classSamples(subject, labels)) },
     ...SOURCE_METRICS.map((row) => familyOf(row, sources)),
   ];
 }

@@ -4,11 +4,13 @@
 //   {"v":1,"node":"n1","problems":[],"devices":[{"id":"GPU-…","index":0,"model":"…","healthy":true,"memoryMiB":40960,
 //     "usedMiB":4096,"grantedMiB":8192,"grantedCorePercent":50,"slices":2}],
 //    "slices":[{"namespace":"a","pod":"p","uid":"…","container":"main","device":"GPU-…","memoryMiB":4096,
-//     "corePercent":30,"usedMiB":1024,"peakMiB":4096,"refusals":1,"enforcement":"enforced","problem":""}]}
+//     "corePercent":30,"usedMiB":1024,"peakMiB":4096,"refusals":1,"counted":{"classBytes":{"plain":1073741824},
+//       "compute":{"grantedNs":0,…},"telemetry":{"unknownSymbols":0,…}},"enforcement":"enforced","problem":""}]}
 import { err, ok, type Result } from '../core/result.js';
 import { BYTES_PER_MIB } from '../core/units.js';
 import { isRecord, parseJson, shown } from '../wire/json.js';
-import type { DeviceUsage, NodeUsage, SliceUsage } from './usage.js';
+import { REGION_CLASSES, type RegionCompute, type RegionTelemetry } from '../wire/region.js';
+import type { DeviceUsage, NodeUsage, SliceUsage, Used } from './usage.js';
 
 export const STATE_VERSION = 1;
 
@@ -36,8 +38,19 @@ export interface SliceState {
   readonly usedMiB: number | null;
   readonly peakMiB: number | null;
   readonly refusals: number | null;
+  /** Absent where nobody counts, and from older monitors. */
+  readonly counted?: CountedState;
   readonly enforcement: string;
   readonly problem: string;
+}
+
+/** What the container counts besides its memory in all. */
+export interface CountedState {
+  /** By what it was asked through; what holds nothing is left out. */
+  readonly classBytes: Readonly<Record<string, number>>;
+  readonly compute: RegionCompute;
+  /** On the first slice of a container, for all of them. */
+  readonly telemetry?: RegionTelemetry;
 }
 
 export interface NodeState {
@@ -99,7 +112,17 @@ function sliceState(slice: SliceUsage): SliceState {
     usedMiB: slice.used === null ? null : inMiB(slice.used.usedBytes),
     peakMiB: slice.used === null ? null : inMiB(slice.used.peakBytes),
     refusals: slice.used?.refusals ?? null,
+    ...(slice.used !== null && { counted: countedState(slice.used, slice.telemetry) }),
     enforcement: slice.enforcement,
     problem: slice.problem,
+  };
+}
+
+export function countedState(used: Used, telemetry: RegionTelemetry | null): CountedState {
+  const classes = REGION_CLASSES.map((name, at) => [name, used.classBytes[at] ?? 0] as const);
+  return {
+    classBytes: Object.fromEntries(classes.filter(([, bytes]) => bytes > 0)),
+    compute: used.compute,
+    ...(telemetry !== null && { telemetry }),
   };
 }

@@ -6,7 +6,7 @@ import { addHold, holdsOf, NO_HOLD } from '../core/hold.js';
 import type { Slice } from '../core/placement.js';
 import type { Result } from '../core/result.js';
 import { BYTES_PER_MIB, type MiB, type MilliCores } from '../core/units.js';
-import type { Region } from '../wire/region.js';
+import type { Region, RegionDevice, RegionTelemetry } from '../wire/region.js';
 import type { PodName, SlotRecord } from '../wire/slots.js';
 
 /** What the driver says of one device, now. */
@@ -37,12 +37,7 @@ export interface NodeReadings {
 }
 
 /** What a region says of one slice. */
-export interface Used {
-  readonly usedBytes: number;
-  readonly peakBytes: number;
-  readonly refusals: number;
-  readonly refusedBytes: number;
-}
+export type Used = RegionDevice;
 
 export interface SliceUsage {
   readonly slot: string;
@@ -54,6 +49,8 @@ export interface SliceUsage {
   readonly enforcement: string;
   /** null: nobody counts there, and `problem` says why. */
   readonly used: Used | null;
+  /** Of the whole container, in the row of its first slice. */
+  readonly telemetry: RegionTelemetry | null;
   readonly problem: string;
 }
 
@@ -93,7 +90,8 @@ interface Part {
 function sliceUsage(part: Part, readings: NodeReadings): SliceUsage {
   const { slot, slice } = part;
   const device = readings.devices.find((reading) => reading.id === slice.deviceId);
-  const used = usedOf(part, readings.regions.get(slot.slot), device);
+  const region = readings.regions.get(slot.slot);
+  const used = usedOf(part, region, device);
   return {
     slot: slot.slot,
     pod: slot.pod,
@@ -103,6 +101,7 @@ function sliceUsage(part: Part, readings: NodeReadings): SliceUsage {
     cores: slice.cores,
     enforcement: slot.enforcement,
     used: typeof used === 'string' ? null : used,
+    telemetry: region?.ok === true && part.index === 0 ? region.value.telemetry : null,
     problem: typeof used === 'string' ? used : '',
   };
 }

@@ -11,7 +11,7 @@ import {
   type RegionCompute,
   type RegionTelemetry,
 } from './region-compute.js';
-import { REGION, REGION_AT, REGION_DEVICE_AT, REGION_SLOT_AT } from './region-layout.js';
+import { REGION, REGION_AT, REGION_CLASSES, REGION_DEVICE_AT, REGION_SLOT_AT } from './region-layout.js';
 
 export * from './region-layout.js';
 export { NO_COMPUTE, type RegionCompute, type RegionTelemetry };
@@ -23,6 +23,8 @@ export interface RegionDevice {
   /** Requests that were answered with out-of-memory because of the limit. */
   readonly refusals: number;
   readonly refusedBytes: number;
+  /** Bytes per class (order of REGION_CLASSES) of all processes listed. */
+  readonly classBytes: readonly number[];
   readonly compute: RegionCompute;
 }
 
@@ -31,10 +33,10 @@ export interface RegionProcess {
   readonly pid: number;
   readonly startTicks: number;
   readonly generation: number;
-  /** Bytes per device index, all classes together. */
+  /** Per device index, per class (order of REGION_CLASSES). */
+  readonly bytes: readonly (readonly number[])[];
+  /** Per device index, all classes together. */
   readonly usedBytes: readonly number[];
-  /** Bytes per class (order of REGION_CLASSES), all devices together. */
-  readonly classBytes: readonly number[];
 }
 
 export interface Region {
@@ -71,8 +73,8 @@ export function decodeRegion(bytes: Uint8Array): Result<Region, string> {
   const problem = headerProblem(view);
   if (problem !== null) return err(problem);
   const attached = readCount(view, REGION_AT.attached);
-  const devices = readDevices(view);
   const processes = readProcesses(view);
+  const devices = readDevices(view, processes ?? []);
   const telemetry = readTelemetry(view);
   if (attached === null || devices === null) return err('region device counters are out of range');
   if (processes === null) return err('region process counters are out of range');
@@ -99,17 +101,20 @@ function headerProblem(view: DataView): string | null {
   return `region version is ${version}, this program reads ${REGION.oldestVersion} to ${REGION.version}`;
 }
 
-function readDevices(view: DataView): RegionDevice[] | null {
+function readDevices(view: DataView, processes: readonly RegionProcess[]): RegionDevice[] | null {
   const devices: RegionDevice[] = [];
   for (let index = 0; index < REGION.devicesMax; index += 1) {
     const device = readDevice(view, REGION_AT.devices + index * REGION.deviceBytes);
     if (device === null) return null;
-    devices.push(device);
+    const classBytes = REGION_CLASSES.map((_name, at) =>
+      processes.reduce((sum, process) => sum + (process.bytes[index]?.[at] ?? 0), 0),
+    );
+    devices.push({ ...device, classBytes });
   }
   return devices;
 }
 
-function readDevice(view: DataView, at: number): RegionDevice | null {
+function readDevice(view: DataView, at: number): Omit<RegionDevice, 'classBytes'> | null {
   const usedBytes = Number(view.getBigUint64(at + REGION_DEVICE_AT.used_word, true) & USED_MASK);
   const peakBytes = readCount(view, at + REGION_DEVICE_AT.peak_bytes);
   const refusals = readCount(view, at + REGION_DEVICE_AT.refusals);
@@ -135,20 +140,27 @@ function readProcess(view: DataView, at: number): RegionProcess | null {
   const startTicks = readCount(view, at + REGION_SLOT_AT.start_ticks);
   const generation = readCount(view, at + REGION_SLOT_AT.generation);
   if (startTicks === null || generation === null) return null;
-  const usedBytes = new Array<number>(REGION.devicesMax).fill(0);
-  const classBytes = new Array<number>(REGION.classes).fill(0);
-  for (let cell = 0; cell < REGION.devicesMax * REGION.classes; cell += 1) {
-    const bytes = readCount(view, at + REGION_SLOT_AT.used + cell * 8);
-    if (bytes === null || bytes > LARGEST_BYTES) return null;
-    const device = Math.floor(cell / REGION.classes);
-    usedBytes[device] = (usedBytes[device] ?? 0) + bytes;
-    classBytes[cell % REGION.classes] = (classBytes[cell % REGION.classes] ?? 0) + bytes;
+  const bytes: number[][] = [];
+  for (let device = 0; device < REGION.devicesMax; device += 1) {
+    const row = readClasses(view, at + REGION_SLOT_AT.used + device * REGION.classes * 8);
+    if (row === null) return null;
+    bytes.push(row);
   }
   return {
     pid: view.getUint32(at + REGION_SLOT_AT.pid, true),
     startTicks,
     generation,
-    usedBytes,
-    classBytes,
+    bytes,
+    usedBytes: bytes.map((row) => row.reduce((sum, each) => sum + each, 0)),
   };
+}
+
+function readClasses(view: DataView, at: number): number[] | null {
+  const row: number[] = [];
+  for (let index = 0; index < REGION.classes; index += 1) {
+    const bytes = readCount(view, at + index * 8);
+    if (bytes === null || bytes > LARGEST_BYTES) return null;
+    row.push(bytes);
+  }
+  return row;
 }

@@ -48,6 +48,7 @@ describe('the region', () => {
       peakBytes: 8_388_608,
       refusals: 7,
       refusedBytes: 9,
+      classBytes: [0, 0, 0, 0, 0, 0, 0, 0],
       compute: NO_COMPUTE,
     });
   });
@@ -111,7 +112,13 @@ describe('the region', () => {
     const process = region.ok ? region.value.processes[0] : undefined;
     expect(process).toMatchObject({ pid: 42, startTicks: 1234, generation: 2 });
     expect(process?.usedBytes.slice(0, 3)).toEqual([100, 0, 11]);
-    expect(process?.classBytes.slice(0, 4)).toEqual([100, 0, 0, 11]);
+    expect(process?.bytes[2]?.slice(0, 4)).toEqual([0, 0, 0, 11]);
+    const classes = region.ok ? region.value.devices.map((each) => each.classBytes.slice(0, 4)) : [];
+    expect(classes.slice(0, 3)).toEqual([
+      [100, 0, 0, 0],
+      [0, 0, 0, 0],
+      [0, 0, 0, 11],
+    ]);
   });
 
   it.each<[string, Uint8Array, string]>([

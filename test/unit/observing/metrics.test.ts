@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { familiesOf, METRICS } from '../../../src/observing/metrics.js';
 import { usageOf } from '../../../src/observing/usage.js';
+import { NO_COMPUTE } from '../../../src/wire/region.js';
 import { aNode, aReading, aRegion, aSlot, MIB } from './readings.js';
 
 const samples = (change: Parameters<typeof aNode>[0] = {}) =>
@@ -27,11 +28,20 @@ describe('metrics', () => {
     ['kerf_slice_memory_refusals_total', 2],
     ['kerf_slice_memory_refused_bytes_total', 6 * MIB],
     ['kerf_slice_cores_granted_ratio', 0.3],
+    ['kerf_slice_compute_granted_seconds_total', 3],
+    ['kerf_slice_compute_used_seconds_total', 2.5],
+    ['kerf_slice_compute_throttled_seconds_total', 0.5],
+    ['kerf_slice_launches_total', 9],
+    ['kerf_slice_unknown_symbols_total', 0],
+    ['kerf_slice_memory_class_bytes', 3 * MIB],
     ['kerf_slice_enforced', 1],
     ['kerf_slice_unreadable', 0],
     ['kerf_monitor_source_up', 1],
   ])('%s is %d', (name, value) => {
-    const used = { usedBytes: 3 * MIB, peakBytes: 4 * MIB, refusals: 2, refusedBytes: 6 * MIB };
+    const compute = { ...NO_COMPUTE, grantedNs: 3e9, busyNs: 2.5e9, throttledNs: 5e8, launches: 9 };
+    const classBytes = [0, 0, 3 * MIB];
+    const memory = { usedBytes: 3 * MIB, peakBytes: 4 * MIB, refusals: 2, refusedBytes: 6 * MIB };
+    const used = { ...memory, classBytes, compute };
     const devices = [aReading({ usedBytes: 5 * MIB })];
     const got = samples({ devices, regions: new Map([['s1', aRegion(used)]]) }).get(name);
     expect(got?.map((sample) => sample.value)).toEqual([value]);

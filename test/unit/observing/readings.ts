@@ -44,7 +44,14 @@ export const aReading = (change: Partial<DeviceReading> = {}): DeviceReading => 
 });
 
 export const aRegion = (...devices: Partial<RegionDevice>[]): Result<Region, string> => {
-  const none = { usedBytes: 0, peakBytes: 0, refusals: 0, refusedBytes: 0, compute: NO_COMPUTE };
+  const none = {
+    usedBytes: 0,
+    peakBytes: 0,
+    refusals: 0,
+    refusedBytes: 0,
+    classBytes: [],
+    compute: NO_COMPUTE,
+  };
   const empty = decodeRegion(emptyRegion());
   if (!empty.ok) throw new Error(empty.error);
   return ok({ ...empty.value, devices: devices.map((device) => ({ ...none, ...device })) });

@@ -2,7 +2,17 @@
 import { describe, expect, it } from 'vitest';
 import { readState, stateOf } from '../../../src/observing/state.js';
 import { usageOf } from '../../../src/observing/usage.js';
+import { NO_COMPUTE } from '../../../src/wire/region.js';
 import { aNode, aRegion, MIB } from './readings.js';
+
+const NONE = new Array<number>(24).fill(0);
+const QUIET = {
+  allocHistogram: NONE,
+  launchHistogram: NONE,
+  throttleHistogram: NONE,
+  unknownSymbols: 0,
+  driverBytesUnknown: 0,
+};
 
 describe('the monitor’s JSON', () => {
   it('is written as it always was', () => {
@@ -36,6 +46,7 @@ describe('the monitor’s JSON', () => {
           usedMiB: 2,
           peakMiB: 2,
           refusals: 1,
+          counted: { classBytes: {}, compute: NO_COMPUTE, telemetry: QUIET },
           enforcement: 'enforced',
           problem: '',
         },
