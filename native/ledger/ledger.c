@@ -187,17 +187,28 @@ static bool subtract_slot(struct ledger *ledger, uint32_t index) {
   return is_held;
 }
 
+static void subtract_other(struct ledger *ledger, uint32_t index, uint32_t device, uint64_t bytes) {
+  add(&ledger->slot->inflight, 1);
+  subtract_word(&ledger->region->devices[device], bytes);
+  subtract(&ledger->region->slots[index].used[device][REGION_CLASS_OTHER], bytes);
+  add(&ledger->slot->inflight, (uint64_t)-1);
+}
+
+void ledger_take_back(struct ledger *ledger, uint32_t index, struct ledger_charge charge) {
+  const struct ledger_liveness *liveness = ledger->liveness;
+  if (ledger->slot == NULL || !liveness->try_lock(liveness->context, ledger->region)) return;
+  uint64_t left = load(&ledger->region->slots[index].used[charge.device][REGION_CLASS_OTHER]);
+  subtract_other(ledger, index, charge.device, left < charge.bytes ? left : charge.bytes);
+  liveness->unlock(liveness->context, ledger->region);
+}
+
 /* What a living owner left to others and they have let go of. His share is read first: it may only grow meanwhile. */
 static void subtract_left(struct ledger *ledger, uint32_t index) {
   struct region_slot *slot = &ledger->region->slots[index];
   for (uint32_t device = 0; device < KERF_DEVICES_MAX; device++) {
     uint64_t before = load(&slot->used[device][REGION_CLASS_OTHER]);
     uint64_t left = before == 0 ? 0 : left_of(ledger->liveness, index, slot, device, false);
-    if (before <= left) continue;
-    add(&ledger->slot->inflight, 1);
-    subtract_word(&ledger->region->devices[device], before - left);
-    subtract(&slot->used[device][REGION_CLASS_OTHER], before - left);
-    add(&ledger->slot->inflight, (uint64_t)-1);
+    if (before > left) subtract_other(ledger, index, device, before - left);
   }
 }
 

@@ -58,6 +58,9 @@ void ledger_count_refusal(struct ledger *ledger, struct ledger_charge charge);
 void ledger_refund(struct ledger *ledger, struct ledger_charge charge);
 /* To another class of the same slot. */
 void ledger_move(struct ledger *ledger, struct ledger_charge charge, uint32_t memory_class);
+/* Of what the slot's owner left to others: the last of them has let go of so many bytes. What cannot be given back now,
+ * because somebody else is reaping, the next reaper does. */
+void ledger_take_back(struct ledger *ledger, uint32_t index, struct ledger_charge charge);
 /* Bytes charged on the device by everybody. */
 uint64_t ledger_used(const struct region *region, uint32_t device);
 /* Bytes of living processes only; reads, changes nothing. */

@@ -79,8 +79,8 @@ uint64_t share_bytes(const struct share_desk *desk, share_id id) {
 /* ---- holding ---- */
 
 bool share_hold(const struct share_desk *desk, share_id id) {
-  struct ptrmap_entry entry = {.key = id, .refs = 1, .kind = PTRMAP_HELD};
   uint64_t bytes = share_bytes(desk, id);
+  struct ptrmap_entry entry = {.key = id, .bytes = bytes, .refs = 1, .kind = PTRMAP_HELD};
   if (bytes == 0 || !set_lock(desk->fd, F_RDLCK, place_of(SPACE_HELD, id), units_of(bytes))) return false;
   struct ptrmap_entry counted;
   if (!ptrmap_count(desk->map, id, PTRMAP_HELD, 1, &counted)) ptrmap_put(desk->map, &entry);
@@ -89,12 +89,16 @@ bool share_hold(const struct share_desk *desk, share_id id) {
   return false;
 }
 
-/* The last to let go of what its giver has left gives it back, if he can: it may be somebody else's slot. */
+/* The last to let go of what its giver has left gives it back from his slot. */
 void share_drop(const struct share_desk *desk, share_id id) {
   struct ptrmap_entry entry;
   if (!ptrmap_count(desk->map, id, PTRMAP_HELD, -1, &entry) || entry.refs > 0) return;
   set_lock(desk->fd, F_UNLCK, place_of(SPACE_HELD, id), 1ull << LOW_BITS);
-  if (share_bytes(desk, id) == 0) ledger_reap(desk->ledger);
+  int fd = desk->open_again();
+  bool is_over = fd >= 0 && !is_locked(fd, SPACE_GIVEN, id) && !is_locked(fd, SPACE_HELD, id);
+  if (fd >= 0) close_quietly(fd);
+  struct ledger_charge charge = {id >> SERIAL_BITS & ((1u << DEVICE_BITS) - 1), REGION_CLASS_OTHER, entry.bytes};
+  if (is_over) ledger_take_back(desk->ledger, (uint32_t)(id >> (SERIAL_BITS + DEVICE_BITS)), charge);
 }
 
 /* ---- what is left ---- */

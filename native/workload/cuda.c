@@ -42,6 +42,22 @@ bool cuda_load(void) {
   resolve(library, &cuda.array_destroy, "cuArrayDestroy");
   resolve(library, &cuda.mipmap_create, "cuMipmappedArrayCreate");
   resolve(library, &cuda.mipmap_destroy, "cuMipmappedArrayDestroy");
+  resolve(library, &cuda.address_reserve, "cuMemAddressReserve");
+  resolve(library, &cuda.address_free, "cuMemAddressFree");
+  resolve(library, &cuda.map, "cuMemMap");
+  resolve(library, &cuda.unmap, "cuMemUnmap");
+  resolve(library, &cuda.map_array, "cuMemMapArrayAsync");
+  resolve(library, &cuda.vmm_export, "cuMemExportToShareableHandle");
+  resolve(library, &cuda.vmm_import, "cuMemImportFromShareableHandle");
+  resolve(library, &cuda.multicast_create, "cuMulticastCreate");
+  resolve(library, &cuda.multicast_add_device, "cuMulticastAddDevice");
+  resolve(library, &cuda.multicast_bind, "cuMulticastBindMem");
+  resolve(library, &cuda.external_import, "cuImportExternalMemory");
+  resolve(library, &cuda.external_buffer, "cuExternalMemoryGetMappedBuffer");
+  resolve(library, &cuda.external_destroy, "cuDestroyExternalMemory");
+  resolve(library, &cuda.ipc_get, "cuIpcGetMemHandle");
+  resolve(library, &cuda.ipc_open, "cuIpcOpenMemHandle_v2");
+  resolve(library, &cuda.ipc_close, "cuIpcCloseMemHandle");
   resolve(library, &cuda.error_name, "cuGetErrorName");
   return cuda.init != NULL;
 }

@@ -35,6 +35,23 @@ struct cuda_functions {
   CUresult (*array_destroy)(CUarray);
   CUresult (*mipmap_create)(CUmipmappedArray *, const struct cuda_array3d_desc *, unsigned int);
   CUresult (*mipmap_destroy)(CUmipmappedArray);
+  CUresult (*address_reserve)(CUdeviceptr *, size_t, size_t, CUdeviceptr, unsigned long long);
+  CUresult (*address_free)(CUdeviceptr, size_t);
+  CUresult (*map)(CUdeviceptr, size_t, size_t, CUmemGenericAllocationHandle, unsigned long long);
+  CUresult (*unmap)(CUdeviceptr, size_t);
+  CUresult (*map_array)(struct cuda_array_map *, unsigned int, CUstream);
+  CUresult (*vmm_export)(void *, CUmemGenericAllocationHandle, int, unsigned long long);
+  CUresult (*vmm_import)(CUmemGenericAllocationHandle *, void *, int);
+  CUresult (*multicast_create)(CUmemGenericAllocationHandle *, const struct cuda_multicast_prop *);
+  CUresult (*multicast_add_device)(CUmemGenericAllocationHandle, CUdevice);
+  CUresult (*multicast_bind)(CUmemGenericAllocationHandle, size_t, CUmemGenericAllocationHandle, size_t, size_t,
+                             unsigned long long);
+  CUresult (*external_import)(CUexternalMemory *, const struct cuda_external_desc *);
+  CUresult (*external_buffer)(CUdeviceptr *, CUexternalMemory, const struct cuda_external_buffer *);
+  CUresult (*external_destroy)(CUexternalMemory);
+  CUresult (*ipc_get)(struct cuda_ipc_handle *, CUdeviceptr);
+  CUresult (*ipc_open)(CUdeviceptr *, struct cuda_ipc_handle, unsigned int);
+  CUresult (*ipc_close)(CUdeviceptr);
   CUresult (*error_name)(CUresult, const char **);
 };
 
@@ -56,6 +73,15 @@ struct memory_api {
   uint64_t grain_bytes;
 };
 
+/* Where processes of one program leave a handle for the others. */
+struct memory_mailbox {
+  uint32_t is_busy;
+  bool is_full;
+  struct cuda_ipc_handle handle;
+};
+
+/* Before they fork. */
+void memory_share_mailbox(void);
 /* False where the library is not to be had. */
 bool cuda_load(void);
 bool nvml_load(void);

@@ -215,6 +215,7 @@ static int hammer(const struct options *options, struct tally *tally, int seed) 
 
 /* The driver cannot be used after a fork, so children start it themselves and the parent never does. */
 static int run_hammer(const struct options *options) {
+  memory_share_mailbox();
   struct tally *tally = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   int failed = 0;
   fflush(stdout);

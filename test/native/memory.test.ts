@@ -35,11 +35,17 @@ afterAll(() => machine.end());
 const aSlice = (mib: number): Slice => machine.slice({ gpu: machine.gpu(0), mib });
 const work = (...args: string[]): string[] => [PATHS.workload, ...args];
 
-describe('an array', () => {
+describe('the limit', () => {
   it.each([
+    ['pitch', 1],
     ['array', 1],
     ['array3d', 1],
     ['mipmap', 5],
+    ['external', 1],
+    ['mapped', 2],
+    ['sparse', 2],
+    ['multicast', 2],
+    ['import', 2],
   ])('%s: to the MiB, then out of memory, and the process goes on', (api, step) => {
     const slice = aSlice(2000);
     const fill = lastJson<Fill>(slice.run(work('fill', '--api', api, '--step', String(step))));
