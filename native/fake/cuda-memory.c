@@ -110,15 +110,15 @@ FAKE_EXPORT CUresult cuMemFree_v2(CUdeviceptr pointer) {
 
 /* The 32-bit forms of CUDA before 3.2 cannot name our addresses; they are there as symbols, as in the real one. */
 FAKE_EXPORT CUresult cuMemAlloc(unsigned int *out, unsigned int size) {
-  (void)size;
-  CHECK_READY();
-  CHECK_ARGUMENT(out != NULL);
+  WITH_CURRENT(context);
+  (void)context;
+  CHECK_ARGUMENT(out != NULL && size > 0);
   return CUDA_ERROR_OUT_OF_MEMORY;
 }
 
 FAKE_EXPORT CUresult cuMemFree(unsigned int pointer) {
-  (void)pointer;
-  CHECK_READY();
+  WITH_CURRENT(context);
+  (void)context, (void)pointer;
   return CUDA_ERROR_INVALID_VALUE;
 }
 

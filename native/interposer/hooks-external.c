@@ -8,13 +8,22 @@
 #include "hooks.h"
 
 HOOK_EXPORT CUresult cuDestroyExternalMemory(CUexternalMemory memory);
+HOOK_EXPORT CUresult cuDeviceTotalMem_v2(size_t *bytes, CUdevice device);
 
 static bool is_file(int type) { return type == CU_EXTERNAL_MEMORY_OPAQUE_FD || type == CU_EXTERNAL_MEMORY_LAST; }
+
+static bool fits_the_device(uint64_t bytes) {
+  CUdevice device;
+  size_t total = 0;
+  if (DRIVER(cuCtxGetDevice)(&device) != CUDA_SUCCESS) return false;
+  return REAL(cuDeviceTotalMem_v2)(&total, device) == CUDA_SUCCESS && bytes <= total;
+}
 
 /* One that the driver takes; of others it shall say itself what is wrong. */
 static bool is_ordinary(const struct cuda_external_desc *desc) {
   bool is_type = desc->type >= CU_EXTERNAL_MEMORY_OPAQUE_FD && desc->type <= CU_EXTERNAL_MEMORY_LAST;
-  return is_type && desc->size <= REGION_USED_MASK && (!is_file(desc->type) || fcntl(desc->handle.fd, F_GETFD) >= 0);
+  bool is_open = !is_file(desc->type) || fcntl(desc->handle.fd, F_GETFD) >= 0;
+  return is_type && is_open && fits_the_device(desc->size);
 }
 
 HOOK_EXPORT CUresult cuImportExternalMemory(CUexternalMemory *out, const struct cuda_external_desc *desc) {
