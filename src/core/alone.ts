@@ -29,3 +29,7 @@ export function hasRoom(list: NumberedDevices, wish: Wish): boolean {
   }
   return false;
 }
+
+/** By the number of a state that somebody may have looked at. */
+export const isKnownToMisfit = (asker: number, state: number): boolean =>
+  misfits.isKnown(asker, state) && misfits.get(asker, state) !== null;

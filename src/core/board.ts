@@ -7,6 +7,7 @@
 //
 // Between two questions of a kind a few nodes change of thousands, and only these are looked at.
 import { epoch, nodeState, nodeStateWithCpu, turnEpoch } from './alike.js';
+import { Field } from './field.js';
 import type { NodeView } from './node.js';
 import type { PreparedPod } from './prepared.js';
 import type { Snapshot } from './snapshot.js';
@@ -65,7 +66,11 @@ export class Board {
   /** Numbers of nodes' states, without and with their CPU. */
   private plain = new Column();
   private withCpu = new Column();
-  private readonly plainOf = nodeState;
+  private readonly field = new Field();
+  private readonly plainOf = (node: NodeView): number => {
+    this.field.put(node);
+    return nodeState(node);
+  };
   private readonly withCpuOf = (node: NodeView): number => nodeStateWithCpu(node, this.plainState(node));
 
   /** Numbers of nodes' states stay until it is called again. */
@@ -80,6 +85,11 @@ export class Board {
   /** Nodes of one number give the same answers (see alike); CPU matters to some questions only. */
   stateOf(node: NodeView, isByCpu: boolean): number {
     return isByCpu ? this.withCpu.of(node, this.withCpuOf) : this.plainState(node);
+  }
+
+  /** Of a node whose state was just asked for. True: canPlace says no; false: perhaps not. */
+  isRefused({ ordinal }: NodeView, pod: PreparedPod): boolean {
+    return this.field.isRefused(ordinal, pod);
   }
 
   private plainState(node: NodeView): number {

@@ -41,8 +41,7 @@ function sharedBy(pod: PreparedPod, board: Board): (node: NodeView) => number {
   const isByCpu = pod.learned !== null;
   return (node) => {
     const state = board.stateOf(node, isByCpu);
-    return likes.isKnown(asker, state)
-      ? likes.get(asker, state)
-      : likes.keep(asker, state, likeOf(pod, node));
+    if (likes.isKnown(asker, state)) return likes.get(asker, state);
+    return likes.keep(asker, state, board.isRefused(node, pod) ? UNFIT : likeOf(pod, node));
   };
 }

@@ -16,26 +16,31 @@ import type { Snapshot } from '../../../src/core/snapshot.js';
 import { aNode, aRequest, aState, aWish, someFacts } from '../../builders/core.js';
 import { anyRequest, someNodes } from '../../builders/random.js';
 
-/** Each node twice, and a third time with other CPU and other ids. */
+/** Each node twice, once with its devices the other way round, and once with other CPU and other ids. */
 function crowdOf(views: readonly NodeView[]): readonly NodeView[] {
   const others = views.map((view) => ({ ...view, cpu: { allocatable: 32_000, held: 4000 } }));
-  return [...views, ...views, ...others.map(renamed)].map((view, ordinal) => ({
+  return [...views, ...views, ...views.map(turned), ...others.map(renamed)].map((view, ordinal) => ({
     ...view,
     ordinal,
     name: `n${ordinal}`,
   }));
 }
 
-function renamed(view: NodeView): NodeView {
-  const rename = (of: VendorView): VendorView => ({
-    ...of,
-    devices: of.devices.map((state) => ({
-      ...state,
-      device: { ...state.device, id: `x${state.device.id}` },
-    })),
-  });
-  return { ...view, vendors: new Map([...view.vendors].map(([name, of]) => [name, rename(of)])) };
-}
+const withDevices = (
+  view: NodeView,
+  change: (of: VendorView['devices']) => VendorView['devices'],
+): NodeView => ({
+  ...view,
+  vendors: new Map([...view.vendors].map(([name, of]) => [name, { ...of, devices: change(of.devices) }])),
+});
+
+/** Another state, of the same states of devices. */
+const turned = (view: NodeView): NodeView => withDevices(view, (devices) => [...devices].reverse());
+
+const renamed = (view: NodeView): NodeView =>
+  withDevices(view, (devices) =>
+    devices.map((state) => ({ ...state, device: { ...state.device, id: `x${state.device.id}` } })),
+  );
 
 function snapshotOf(views: readonly NodeView[]): Snapshot {
   const byName = new Map(views.map((view) => [view.name, view]));
