@@ -7,7 +7,8 @@ import { jsonLines, type Row, table } from './report.js';
 interface Bench {
   /** One sentence for the list. */
   readonly about: string;
-  run(): Promise<readonly Row[]>;
+  /** `args`: the command line behind the name, for benches that take options. */
+  run(args: readonly string[]): Promise<readonly Row[]>;
 }
 
 /** Every other file of this folder is a bench. */
@@ -25,7 +26,7 @@ async function main(args: readonly string[]): Promise<number> {
     console.error(`there is no bench ${name}; there are: ${names.join(', ') || 'none yet'}`);
     return 2;
   }
-  const rows = await (await load(name)).run();
+  const rows = await (await load(name)).run(args.slice(args.indexOf(name) + 1));
   console.log(args.includes('--json') ? jsonLines(rows) : table(rows));
   return rows.some((row) => row.holds === false) ? 1 : 0;
 }

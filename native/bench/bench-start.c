@@ -27,7 +27,7 @@ int main(int argc, char **argv) {
     pid_t child;
     int status = 0;
     double begin = now_ms();
-    if (posix_spawn(&child, argv[2], NULL, NULL, argv + 2, environ) != 0) return 1;
+    if (posix_spawnp(&child, argv[2], NULL, NULL, argv + 2, environ) != 0) return 1;
     waitpid(child, &status, 0);
     ms[i] = now_ms() - begin;
     if (status != 0) return 1;
