@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly input?: string;
 }
 
+/** Mutants (test/native/mutants) put their own in the place of what was built. */
+const LIBRARIES = process.env.KERF_MUTANT_LIBRARIES ?? BUILT;
 const IN_SLICE = `${ROOT}native/test/in-slice.sh`;
 const PRELOAD = '/usr/local/kerf/libkerf.so\n/usr/local/kerf/libkerf-nvml.so\n';
 
@@ -85,7 +87,7 @@ export class Slice {
     mkdirSync(join(folder, 'dev'), { recursive: true });
     for (const { gpu } of grants) writeFileSync(join(folder, 'dev', `nvidia${gpu.minor}`), '');
     for (const library of ['libkerf.so', 'libkerf-nvml.so'])
-      copyFileSync(join(BUILT, library), join(folder, library));
+      copyFileSync(join(LIBRARIES, library), join(folder, library));
     copyFileSync(join(machine.folder, 'ld.so.cache'), join(folder, 'ld.so.cache'));
     writeFileSync(join(folder, 'preload'), PRELOAD, { mode: 0o444 });
     this.grant(...grants);

@@ -113,6 +113,17 @@ static int do_take(const char *step) {
   return code;
 }
 
+/* bytes:API:N */
+static int do_take_bytes(const char *step) {
+  char name[32];
+  field(step, 1, name, sizeof(name));
+  const struct memory_api *api = memory_api(name);
+  if (api == NULL || held_count == KEYS_MAX) return -1;
+  CUresult code = api->take(&held[held_count].key, number(step, 2, 1));
+  if (code == CUDA_SUCCESS) held[held_count++].api = api;
+  return code;
+}
+
 /* give:I the I-th taken, give the last one; taken off our list only if the driver took it back. */
 static int do_give(const char *step) {
   if (held_count == 0) return -1;
@@ -222,7 +233,7 @@ static int do_end(const char *step) {
 static const struct step_row ROWS[] = {
     {"init", do_init}, {"ctx", do_context}, {"ctxnew", do_context_make},
     {"ctxdel", do_context_destroy}, {"release", do_release}, {"reset", do_reset},
-    {"take", do_take}, {"give", do_give}, {"sync", do_sync}, {"giveagain", do_give_again},
+    {"take", do_take}, {"bytes", do_take_bytes}, {"give", do_give}, {"sync", do_sync}, {"giveagain", do_give_again},
     {"freeptr", do_free_pointer}, {"fill", do_fill}, {"refuse", do_refuse},
     {"info", do_info}, {"proc", do_proc}, {"call", do_call},
     {"hold", do_hold}, {"closeall", do_close_all}, {"sleep", do_sleep},
@@ -240,6 +251,7 @@ static const struct step_row *row_of(const char *step, const struct step_row *ro
 static void run_one(const char *step) {
   const struct step_row *row = row_of(step, ROWS, sizeof(ROWS) / sizeof(ROWS[0]));
   if (row == NULL) row = row_of(step, STEPS_MORE, steps_more_count);
+  if (row == NULL) row = row_of(step, STEPS_COMPUTE, steps_compute_count);
   int code = row != NULL ? row->run(step) : -2;
   if (code != SAID) say_code(step, code);
 }

@@ -15,6 +15,8 @@ struct step_row {
 /* Steps of other files. */
 extern const struct step_row STEPS_MORE[];
 extern const size_t steps_more_count;
+extern const struct step_row STEPS_COMPUTE[];
+extern const size_t steps_compute_count;
 
 void say(const char *step, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* By the name any program would use: with a preload this is the interposer's. */

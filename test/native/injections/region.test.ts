@@ -172,6 +172,12 @@ describe('14: odd limits', () => {
     },
   );
 
+  it('a byte over a granule takes the whole next one', () => {
+    const lines = stepsIn(aSlice(), 'init ctx info bytes:malloc:512 info bytes:malloc:513 info');
+    const free = lines.filter((line) => line.step === 'info').map((line) => line.free ?? 0);
+    expect([0, 1].map((at) => (free[at] ?? 0) - (free[at + 1] ?? 0))).toEqual([512, 1024]);
+  });
+
   it('a page whose text is not ended, or is no UUID: no device of it is ours', () => {
     const slice = aSlice();
     const page = slice.bytes('limits');
