@@ -212,8 +212,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'hold collectives up',
     file: 'interposer/compute.c',
-    before: 'if (launch->kind != COMPUTE_TOGETHER) wait_for_place(launch, place, paid);',
-    after: 'wait_for_place(launch, place, paid);',
+    before: 'if (launch->kind != COMPUTE_TOGETHER) wait_for_place(launch);',
+    after: 'wait_for_place(launch);',
     caughtBy: compute('27: collectives'),
   },
   {
