@@ -58,16 +58,16 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'release at cuMemRelease, not at the last unmap',
     file: 'interposer/hooks-vmm.c',
-    before: '  count(handle, 1);\n  CUresult result = REAL(cuMemMap)',
-    after: '  CUresult result = REAL(cuMemMap)',
+    before: 'CUresult held = hold_handle(handle, size);',
+    after: 'CUresult held = size == 0 ? hold_handle(handle, size) : CUDA_SUCCESS;',
     caughtBy: semantics,
     isQuick: true,
   },
   {
     name: 'do not count a mapping off at its unmap',
     file: 'interposer/hooks-vmm.c',
-    before: '    count(mapping.owner, -1);\n    at +=',
-    after: '    at +=',
+    before: '    account_count(mapping.owner, PTRMAP_HANDLE, -1);\n    if (mapping.bytes == 0) return;',
+    after: '    if (mapping.bytes == 0) return;',
     caughtBy: semantics,
   },
   {
@@ -101,8 +101,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'do not give back what the dead held',
     file: 'ledger/ledger.c',
-    before: '    if (bytes != 0) subtract_word(&region->devices[device], bytes);',
-    after: '    (void)bytes, (void)region;',
+    before: 'if (bytes > left) subtract_word(',
+    after: 'if (bytes < left) subtract_word(',
     caughtBy: 'ledger-test',
   },
   {
