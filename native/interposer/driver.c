@@ -121,8 +121,15 @@ static void *try_cache(void) {
   return found;
 }
 
+/* Where the container's own driver file is covered by us, it lies here. */
+static void *try_beside(void) {
+  static const char folder[] = KERF_PREFIX "/driver";
+  return try_folder(folder, sizeof(folder) - 1);
+}
+
 static void *find_library(void) {
   void *found = try_library_path();
+  if (found == NULL) found = try_beside();
   if (found == NULL) found = try_cache();
   for (size_t i = 0; i < sizeof(FOLDERS) / sizeof(FOLDERS[0]) && found == NULL; i++)
     found = try_folder(FOLDERS[i], strlen(FOLDERS[i]));

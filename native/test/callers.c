@@ -70,6 +70,7 @@ static int find_road(struct road *road, const char *mode, const char *path) {
   if (strcmp(mode, "default") == 0) library = RTLD_DEFAULT;
   else if (strcmp(mode, "path") == 0) library = dlopen(path, RTLD_NOW);
   else if (strcmp(mode, "deepbind") == 0) library = deep_library(path);
+  else if (strcmp(mode, "dlmopen") == 0) library = dlmopen(LM_ID_NEWLM, "libcuda.so.1", RTLD_NOW);
   else library = dlopen("libcuda.so.1", RTLD_NOW);
   if (library == NULL && strcmp(mode, "default") != 0) return 1;
   if (strcmp(mode, "dlvsym") == 0) {

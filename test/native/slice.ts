@@ -21,6 +21,8 @@ export interface Grant {
 export interface RunOptions {
   readonly user?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** Our libraries lie over the driver's own files, instead of a preload. */
+  readonly isCovered?: boolean;
   /** For stdin. */
   readonly input?: string;
 }
@@ -154,9 +156,10 @@ export class Slice {
     return this.argv(command, {});
   }
 
-  private argv(command: readonly string[], { user }: RunOptions): string[] {
+  private argv(command: readonly string[], { user, isCovered }: RunOptions): string[] {
     const userArgs = user === undefined ? [] : ['--user', String(user)];
-    return [IN_SLICE, this.folder, this.machine.node, ...userArgs, ...command];
+    const cover = isCovered === true ? ['--cover', PATHS.fakeFolder] : [];
+    return [IN_SLICE, this.folder, this.machine.node, ...cover, ...userArgs, ...command];
   }
 }
 
