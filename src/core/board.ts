@@ -40,13 +40,23 @@ export class Column {
 
   /** What stands for this node, or what `answer` says of it now. */
   of(node: NodeView, answer: (node: NodeView) => number): number {
+    this.learn(node, answer);
+    return this.numbers[node.ordinal] as number;
+  }
+
+  /** Whether the node's number is above this one: no number leaves, for one that does is an object to V8. */
+  isAbove(node: NodeView, floor: Float64Array, answer: (node: NodeView) => number): boolean {
+    this.learn(node, answer);
+    return (this.numbers[node.ordinal] as number) > (floor[0] as number);
+  }
+
+  private learn(node: NodeView, answer: (node: NodeView) => number): void {
     const { ordinal, revision } = node;
-    if (this.revisions[ordinal] === revision) return this.numbers[ordinal] as number;
+    if (this.revisions[ordinal] === revision) return;
     const number = answer(node);
     if (ordinal >= this.revisions.length) this.grow(ordinal + 1);
     this.revisions[ordinal] = revision;
     this.numbers[ordinal] = number;
-    return number;
   }
 
   private grow(least: number): void {
@@ -80,6 +90,15 @@ export class Board {
     this.epoch = epoch();
     this.plain = new Column(this.plain.rows);
     this.withCpu = new Column(this.withCpu.rows);
+  }
+
+  /** Revision of the snapshot as of which every node's state has its number (see foresight); −1: never. */
+  get numberedAt(): number {
+    return this.plain.trueAt;
+  }
+
+  set numberedAt(revision: number) {
+    this.plain.trueAt = revision;
   }
 
   /** Nodes of one number give the same answers (see alike); CPU matters to some questions only. */

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Works columns out before anybody asks: between two questions a few nodes change, and a new look of packing changes all.
 //
-//   a pod is bound, a node changes ─▶ step: its row, in each column of a kind of pod that has come again
+//   a pod is bound, a node changes ─▶ step: the number of its state (see alike), then its row in each column of a kind
+//                                     of pod that has come again
 //   packing has looked             ─▶ under: these columns by the new look, which answers when they are done
 //
 // It decides nothing: a row is what whoever asks would have worked out, and is held to the node's revision all the same.
-import { boardOf, Column } from './board.js';
+import { type Board, boardOf, Column } from './board.js';
 import { likeOf } from './likes.js';
 import type { NodeView } from './node.js';
 import type { Packing } from './packing/packing.js';
@@ -44,6 +45,7 @@ export class Foresight {
   }
 
   *#refresh(columns: readonly Column[]): Generator<undefined, void> {
+    yield* this.#number(boardOf(this.#snapshot));
     const { revision } = this.#snapshot;
     const changed = new Map<number, readonly NodeView[]>();
     for (const column of columns) {
@@ -54,6 +56,20 @@ export class Foresight {
       yield* this.#fill(column, nodes);
       column.trueAt = revision;
     }
+  }
+
+  /** Also for kinds of pods that were never asked for. */
+  *#number(board: Board): Generator<undefined, void> {
+    board.turn();
+    const { revision } = this.#snapshot;
+    if (board.numberedAt === revision) return;
+    for (const { name } of this.#changedSince(board.numberedAt)) {
+      const node = this.#snapshot.node(name);
+      if (node === undefined) continue;
+      board.stateOf(node, true);
+      yield;
+    }
+    board.numberedAt = revision;
   }
 
   *#fill(column: Column, nodes: readonly NodeView[]): Generator<undefined, void> {

@@ -27,6 +27,11 @@ export class Likes {
     this.work = namesIds(pod.request) ? (node) => likeOf(pod, node) : sharedBy(pod, board);
   }
 
+  /** Whether the node is liked better than this; UNFIT is liked no better than anything. */
+  isAbove(node: NodeView, floor: Float64Array): boolean {
+    return this.column.isAbove(node, floor, this.work);
+  }
+
   /** More is better; UNFIT where it cannot hold the pod. */
   of(node: NodeView): number {
     return this.column.of(node, this.work);

@@ -45,7 +45,7 @@ export function filter(
   const nodes = names.map((name) => scene.snapshot.node(name));
   for (let at = 0; at < nodes.length; at++) {
     const node = nodes[at];
-    if (node !== undefined) best.offer(names[at] as string, likes.of(node));
+    if (node !== undefined && likes.isAbove(node, best.floor)) best.take(names[at] as string, likes.of(node));
   }
   if (best.size > 0) return offer(best.names());
   const reasons = new Reasons(pod, scene.snapshot);
@@ -71,21 +71,21 @@ function refuseAll(names: readonly string[], refuse: (at: number) => Reason): Fi
 
 /** The best few, best first; of equals those offered first (kube-scheduler begins at another node each time). */
 class ShortList {
+  /** What the next one has to be liked better than: one number. */
+  readonly floor = new Float64Array(1).fill(UNFIT);
   private readonly entries: { readonly name: string; readonly like: number }[] = [];
 
   get size(): number {
     return this.entries.length;
   }
 
-  offer(name: string, like: number): void {
-    if (like === UNFIT) return;
+  take(name: string, like: number): void {
     const { entries } = this;
-    const last = entries[entries.length - 1];
-    if (entries.length === SHORT_LIST && last !== undefined && like <= last.like) return;
     let at = entries.length;
     while (at > 0 && (entries[at - 1]?.like ?? 0) < like) at -= 1;
     entries.splice(at, 0, { name, like });
     if (entries.length > SHORT_LIST) entries.pop();
+    if (entries.length === SHORT_LIST) this.floor[0] = entries[SHORT_LIST - 1]?.like ?? UNFIT;
   }
 
   names(): readonly string[] {
