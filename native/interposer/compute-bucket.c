@@ -86,9 +86,9 @@ int64_t bucket_tokens(const struct region_device *device) { return ahead(open_no
 uint64_t bucket_count_once(struct region_device *device, uint64_t start_ns, uint64_t end_ns) {
   uint64_t counted = __atomic_load_n(&device->counted_ns, __ATOMIC_RELAXED);
   for (;;) {
-    if (counted > end_ns + COST_MOST_NS) counted = 0;
-    if (end_ns <= counted) return 0;
-    uint64_t from = counted > start_ns ? counted : start_ns;
+    bool is_nonsense = counted > end_ns && counted - end_ns > COST_MOST_NS;
+    if (!is_nonsense && end_ns <= counted) return 0;
+    uint64_t from = !is_nonsense && counted > start_ns ? counted : start_ns;
     if (__atomic_compare_exchange_n(&device->counted_ns, &counted, end_ns, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
       return end_ns > from ? end_ns - from : 0;
   }

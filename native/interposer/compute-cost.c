@@ -103,18 +103,20 @@ void cost_forget(struct cost_key *key) {
 
 /* The first launches are all measured; then one of `period`, at odd distances, so that no rhythm of the program's is
  * met at the same beat for ever. */
-bool cost_is_due(struct cost_key *key) {
+uint32_t cost_due(struct cost_key *key) {
   uint32_t left = __atomic_load_n(&key->countdown, __ATOMIC_RELAXED);
   if (left > 1) {
     __atomic_store_n(&key->countdown, left - 1, __ATOMIC_RELAXED);
-    return false;
+    return 0;
   }
+  uint32_t passed = key->distance > 0 && left == 1 ? key->distance : 1;
   uint32_t period = key->period > 0 ? key->period : 1;
   key->dice ^= key->dice << 13;
   key->dice ^= key->dice >> 17;
   key->dice ^= key->dice << 5;
-  __atomic_store_n(&key->countdown, period < 2 ? 1 : period / 2 + key->dice % period, __ATOMIC_RELAXED);
-  return true;
+  key->distance = period < 2 ? 1 : period / 2 + key->dice % period;
+  __atomic_store_n(&key->countdown, key->distance, __ATOMIC_RELAXED);
+  return passed;
 }
 
 void cost_ask_again(struct cost_key *key) { __atomic_store_n(&key->countdown, 0u, __ATOMIC_RELAXED); }

@@ -37,6 +37,7 @@ struct cost_key {
   uint64_t blocks;
   uint64_t block_ps; /* of a function's entry: what a block of it costs, in whatever shape it ran last */
   uint32_t countdown; /* launches until the next sample */
+  uint32_t distance;  /* what it was set to */
   uint32_t pending;  /* samples that have not come back */
   uint32_t flags;
   /* Below: only while `is_learning` is held. */
@@ -65,8 +66,9 @@ struct cost_key *cost_find(struct cost_table *table, const struct cost_shape *sh
 /* The next launch is measured again (a graph was changed), or all is forgotten (it is another graph at that address). */
 void cost_doubt(struct cost_key *key);
 void cost_forget(struct cost_key *key);
-/* Is this launch to be measured? Asked once a launch. */
-bool cost_is_due(struct cost_key *key);
+/* Is this launch to be measured? Asked once a launch. The number of launches since the last that was, this one too; 0: it is
+ * not. Counted without atomics: threads may lose a few. */
+uint32_t cost_due(struct cost_key *key);
 /* That sample was no good: the next launch is to be measured. */
 void cost_ask_again(struct cost_key *key);
 /* One more sample. Answers what that launch is to be counted as. */

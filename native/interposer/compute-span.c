@@ -9,7 +9,7 @@
 #define SPANS 64u
 /* Looking stops after so many that have not ended: streams end in any order, but the oldest soon. */
 #define MISSES_MOST 3u
-#define GAP_HIDDEN_NS 20000u
+#define GAP_LONG_NS 20000u
 /* An event on an idle device comes within microseconds: about as many queries. */
 #define REACH_TRIES 16
 
@@ -149,11 +149,12 @@ static uint64_t learn(const struct compute_span *span, uint64_t sample_ns) {
 }
 
 /* On an idle stream the begin is reached at once, and the device then waits for our thread to come with the launch: that
- * gap is nobody's work. On a busy one the queue hides the gap, unless it is long; then nobody knows. */
+ * gap is nobody's work. On a busy one the queue hides it. A long gap says that the thread was held up, before the launch or
+ * after it, and nobody knows which: such a sample is better than none and worse than any other. */
 static bool take_gap_off(const struct compute_span *span, uint64_t *sample_ns) {
-  if (!span->was_idle) return span->gap_ns <= GAP_HIDDEN_NS || span->gap_ns <= *sample_ns / 64;
-  if (span->gap_ns >= *sample_ns) return false;
-  *sample_ns -= span->gap_ns;
+  bool is_long = span->gap_ns > GAP_LONG_NS && span->gap_ns > *sample_ns / 64;
+  if (is_long && cost_is_known(span->key)) return false;
+  if (span->was_idle) *sample_ns = *sample_ns > span->gap_ns ? *sample_ns - span->gap_ns : 0;
   return true;
 }
 
@@ -199,7 +200,7 @@ uint32_t compute_settle(CUcontext context) {
   return misses;
 }
 
-void compute_forget_context(CUcontext context) {
+void compute_forget_spans(CUcontext context) {
   struct ring *ring = context == NULL ? NULL : find_ring(context);
   if (ring == NULL) return;
   for (uint32_t i = 0; i < SPANS; i++) {

@@ -138,6 +138,7 @@ static bool take_credit(uint32_t index, int64_t cost_ns) {
 static void pay(struct compute_launch *launch) {
   if (!launch->is_unknown && take_credit(launch->index, (int64_t)launch->cost_ns)) return;
   ask(launch);
+  __atomic_fetch_add(&unfenced[launch->index], launch->paid_ns, __ATOMIC_RELAXED);
   if (launch->kind != COMPUTE_TOGETHER) wait_for_place(launch);
   if (launch->paid_ns > launch->cost_ns)
     __atomic_fetch_add(&credit[launch->index], (int64_t)(launch->paid_ns - launch->cost_ns), __ATOMIC_RELAXED);
@@ -192,23 +193,35 @@ static bool is_capturing(CUstream stream) {
   return result != CUDA_ERROR_NOT_SUPPORTED;
 }
 
+/* The last context seen and its device, as one word: 48 bits of address, 16 of index + 1. */
+static uint64_t last_seen;
+
+static int find_index(CUcontext *context) {
+  if (DRIVER(cuCtxGetCurrent)(context) != CUDA_SUCCESS || *context == NULL) return -1;
+  uint64_t address = (uint64_t)(uintptr_t)*context & REGION_USED_MASK;
+  uint64_t seen = __atomic_load_n(&last_seen, __ATOMIC_RELAXED);
+  if ((seen & REGION_USED_MASK) == address) return (int)(seen >> 48) - 1;
+  int index = account_current(context);
+  if (index >= 0) __atomic_store_n(&last_seen, address | (uint64_t)(index + 1) << 48, __ATOMIC_RELAXED);
+  return index;
+}
+
+void compute_forget_context(CUcontext context) {
+  __atomic_store_n(&last_seen, 0, __ATOMIC_RELAXED);
+  compute_forget_spans(context);
+}
+
 static bool find_device(struct compute_launch *launch) {
   const struct limits_page *page = limits_read();
-  int index = account_current(&launch->context);
+  int index = find_index(&launch->context);
   struct region *region = index >= 0 ? account_region() : NULL;
   if (page == NULL || region == NULL || (uint32_t)index >= page->device_count) return false;
   launch->index = (uint32_t)index;
   launch->device = &region->devices[index];
-  __atomic_fetch_add(&compute_uncounted, 1, __ATOMIC_RELAXED);
   return bucket_is_limited(&page->devices[index]);
 }
 
-static void show_launches(const struct compute_launch *launch) {
-  uint64_t count = __atomic_exchange_n(&compute_uncounted, 0, __ATOMIC_RELAXED);
-  __atomic_fetch_add(&launch->device->launches, count, __ATOMIC_RELAXED);
-}
-
-static void before_slowly(struct compute_launch *launch, const struct cost_shape *shape, bool is_due) {
+static void before_slowly(struct compute_launch *launch, const struct cost_shape *shape, uint32_t due) {
   int mode = compute_relax();
   if ((launch->key->flags & COST_NAMED) == 0) ask_name(launch->key, shape);
   if ((launch->key->flags & COST_FREE) != 0) launch->kind = COMPUTE_TOGETHER;
@@ -218,8 +231,8 @@ static void before_slowly(struct compute_launch *launch, const struct cost_shape
                        !cost_guess_by_function(&compute_costs, launch->key, shape);
   launch->cost_ns = cost_of(launch->key);
   pay(launch);
-  show_launches(launch);
-  if (is_due) {
+  __atomic_fetch_add(&launch->device->launches, due, __ATOMIC_RELAXED);
+  if (due > 0) {
     launch->was_idle = DRIVER(cuStreamQuery)(launch->stream) == CUDA_SUCCESS;
     launch->span = compute_span_open(launch->context, launch->stream, true);
     launch->begun_ns = compute_now();
@@ -241,9 +254,10 @@ void compute_before(struct compute_launch *launch, struct cost_shape *shape, CUs
   shape->device = launch->index;
   launch->key = cost_find(&compute_costs, shape);
   launch->cost_ns = cost_of(launch->key);
-  bool is_due = cost_is_due(launch->key);
-  if (is_due || !cost_is_known(launch->key) || !take_credit(launch->index, (int64_t)launch->cost_ns))
-    before_slowly(launch, shape, is_due);
+  uint32_t due = cost_due(launch->key);
+  launch->is_paid_ahead =
+      due == 0 && cost_is_known(launch->key) && take_credit(launch->index, (int64_t)launch->cost_ns);
+  if (!launch->is_paid_ahead) before_slowly(launch, shape, due);
 }
 
 /* ---- after ---- */
@@ -258,7 +272,7 @@ static void refund(const struct compute_launch *launch) {
 
 /* An event for every so much work, whoever's stream it is recorded on: over many the streams have their part. */
 static void fence(struct compute_launch *launch) {
-  uint64_t waiting = __atomic_add_fetch(&unfenced[launch->index], launch->cost_ns, __ATOMIC_RELAXED);
+  uint64_t waiting = __atomic_load_n(&unfenced[launch->index], __ATOMIC_RELAXED);
   if (launch->span == NULL && waiting < FENCE_NS) return;
   int mode = compute_relax();
   if (launch->span == NULL) launch->span = compute_span_open(launch->context, launch->stream, false);
@@ -272,7 +286,7 @@ static void fence(struct compute_launch *launch) {
 }
 
 CUresult compute_after(struct compute_launch *launch, CUresult result) {
-  if (launch->key == NULL) return result;
+  if (launch->key == NULL || (launch->is_paid_ahead && result == CUDA_SUCCESS)) return result;
   if (launch->span != NULL) launch->gap_ns = compute_now() - launch->begun_ns;
   if (result != CUDA_SUCCESS) refund(launch);
   else fence(launch);

@@ -36,6 +36,7 @@ struct compute_launch {
   bool is_unknown;   /* nobody has measured it, nor another shape of it */
   const void *function;
   uint64_t gap_ns;   /* from there until the driver had taken the launch */
+  bool is_paid_ahead; /* nothing is left to do */
   bool was_idle;     /* the stream had nothing to do then, nor had others the device */
   CUcontext context;
   CUstream stream;
@@ -85,6 +86,7 @@ void compute_span_drop(struct compute_span *span);
 uint32_t compute_settle(CUcontext context);
 /* Estimated cost of work on the device that has not ended. */
 uint64_t compute_outstanding(uint32_t index);
+void compute_forget_spans(CUcontext context);
 uint64_t compute_add_outstanding(uint32_t index, uint64_t cost_ns);
 
 #endif

@@ -10,7 +10,8 @@
 typedef CUresult (*launch_fn)(CUgraphExec, CUstream);
 
 static CUresult launch_timed(launch_fn real, CUgraphExec exec, CUstream stream, CUstream plain) {
-  struct compute_launch launch = {.key = NULL};
+  struct compute_launch launch;
+  launch.key = NULL;
   struct cost_shape shape;
   if (exec == NULL || !compute_is_limited()) return real(exec, stream);
   compute_shape_graph(&shape, exec);

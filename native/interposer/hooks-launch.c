@@ -52,7 +52,8 @@ typedef CUresult (*kernel_fn)(CUfunction, GRID, unsigned int, CUstream, void **,
 
 static __attribute__((noinline)) CUresult launch_kernel(kernel_fn real, struct cost_shape *shape, CUstream stream,
                                                         CUstream plain, void **params, void **extra) {
-  struct compute_launch launch = {.key = NULL};
+  struct compute_launch launch;
+  launch.key = NULL;
   if (is_work(shape)) compute_before(&launch, shape, plain, COMPUTE_KERNEL);
   CUresult result = real((CUfunction)(uintptr_t)shape->function, shape->grid[0], shape->grid[1], shape->grid[2],
                          shape->block[0], shape->block[1], shape->block[2], shape->shared_bytes, stream, params, extra);
@@ -98,7 +99,8 @@ static enum compute_kind read_config(struct cost_shape *shape, const struct cuda
 
 static CUresult launch_configured(configured_fn real, const struct cuda_launch_config *config, CUstream plain,
                                   CUfunction function, void **params, void **extra) {
-  struct compute_launch launch = {.key = NULL};
+  struct compute_launch launch;
+  launch.key = NULL;
   struct cost_shape shape = {.function = function};
   enum compute_kind kind = read_config(&shape, config);
   if (is_work(&shape)) compute_before(&launch, &shape, plain, kind);
@@ -125,7 +127,8 @@ typedef CUresult (*cooperative_fn)(CUfunction, GRID, unsigned int, CUstream, voi
 
 static CUresult launch_cooperative(cooperative_fn real, struct cost_shape *shape, CUstream stream, CUstream plain,
                                    void **params) {
-  struct compute_launch launch = {.key = NULL};
+  struct compute_launch launch;
+  launch.key = NULL;
   if (is_work(shape)) compute_before(&launch, shape, plain, COMPUTE_TOGETHER);
   CUresult result = real((CUfunction)(uintptr_t)shape->function, shape->grid[0], shape->grid[1], shape->grid[2],
                          shape->block[0], shape->block[1], shape->block[2], shape->shared_bytes, stream, params);
@@ -149,7 +152,8 @@ HOOK_EXPORT CUresult cuLaunchCooperativeKernel_ptsz(CUfunction function, GRID, u
 /* One launch on several devices: charged to the current one, at its largest part's price. The call is gone since 13. */
 HOOK_EXPORT CUresult cuLaunchCooperativeKernelMultiDevice(struct cuda_launch_params *list, unsigned int count,
                                                           unsigned int flags) {
-  struct compute_launch launch = {.key = NULL};
+  struct compute_launch launch;
+  launch.key = NULL;
   if (list == NULL || count == 0 || !compute_is_limited())
     return REAL(cuLaunchCooperativeKernelMultiDevice)(list, count, flags);
   struct cost_shape shape = {.function = list->function, .shared_bytes = list->shared_bytes};
