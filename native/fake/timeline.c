@@ -55,10 +55,25 @@ static uint16_t index_of(const struct timeline *timeline, const struct timeline_
   return (uint16_t)(client - timeline->shared->clients);
 }
 
+static bool has_gone(const struct timeline *timeline, const struct timeline_client *client) {
+  const struct region_slot *slot = &timeline->world->ledger.region->slots[client->slot];
+  return slot->generation != client->slot_generation || world_owner(timeline->world, client->slot) == 0;
+}
+
+static struct timeline_client *find_place_again(struct timeline *timeline) {
+  for (uint32_t i = 0; i < TIMELINE_CLIENTS; i++) {
+    struct timeline_client *client = &timeline->shared->clients[i];
+    if (client->state == TIMELINE_LIVE && has_gone(timeline, client)) timeline_leave(timeline, client);
+  }
+  return find_place(timeline->shared);
+}
+
 struct timeline_client *timeline_join(struct timeline *timeline, uint32_t device, uint64_t now_ns) {
   struct timeline_device *at = &timeline->shared->devices[device];
   const struct region_slot *slot = timeline->world->ledger.slot;
   struct timeline_client *client = slot == NULL ? NULL : find_place(timeline->shared);
+  /* Who ended with nothing under way keeps his place until it is needed. */
+  if (client == NULL && slot != NULL) client = find_place_again(timeline);
   if (client == NULL) return NULL;
   uint32_t generation = client->generation + 1;
   memset(client, 0, offsetof(struct timeline_client, items));
@@ -85,11 +100,6 @@ void timeline_leave(struct timeline *timeline, struct timeline_client *client) {
   empty(client);
   client->generation++;
   client->state = TIMELINE_GONE;
-}
-
-static bool has_gone(const struct timeline *timeline, const struct timeline_client *client) {
-  const struct region_slot *slot = &timeline->world->ledger.region->slots[client->slot];
-  return slot->generation != client->slot_generation || world_owner(timeline->world, client->slot) == 0;
 }
 
 void timeline_reap(struct timeline *timeline, uint32_t device) {

@@ -14,6 +14,7 @@
 
 #include "cuda-graph-abi.h"
 #include "cuda.h"
+#include "ptx.h"
 
 #define GRAPH_NODES 4u
 
@@ -73,11 +74,11 @@ static void resolve_all(struct launch_functions *cuda) {
 
 /* A chain of kernels, each of which takes its part of the time. */
 static CUresult make_graph(struct loop *loop) {
-  char name[64];
+  char name[PTX_NAME_BYTES];
   CUgraph graph;
   CUgraphNode before = NULL, node;
   struct cuda_kernel_params params = {.grid = {1, 1, 1}, .block = {32, 1, 1}};
-  snprintf(name, sizeof(name), "busy_%lluns", (unsigned long long)(loop->options->kernel_ns / GRAPH_NODES));
+  ptx_name(name, loop->options->kernel_ns / GRAPH_NODES);
   CUresult result = loop->cuda.module_function(&params.function, loop->module, name);
   if (result == CUDA_SUCCESS) result = loop->cuda.graph_create(&graph, 0);
   for (uint32_t i = 0; i < GRAPH_NODES && result == CUDA_SUCCESS; i++, before = node)
@@ -85,12 +86,20 @@ static CUresult make_graph(struct loop *loop) {
   return result == CUDA_SUCCESS ? loop->cuda.graph_instantiate(&loop->graph, graph, 0) : result;
 }
 
+static struct ptx_kernel kernel_of(const struct launch_options *options, uint64_t ns) {
+  return (struct ptx_kernel){ns, options->ns_per_iteration > 0 ? (uint64_t)((double)ns / options->ns_per_iteration) : 1};
+}
+
 static CUresult prepare(struct loop *loop) {
-  char name[64];
+  char name[PTX_NAME_BYTES], image[PTX_IMAGE_BYTES];
+  const struct launch_options *options = loop->options;
+  const struct ptx_kernel kernels[] = {kernel_of(options, options->kernel_ns),
+                                       kernel_of(options, options->kernel_ns / GRAPH_NODES)};
   resolve_all(&loop->cuda);
-  snprintf(name, sizeof(name), "busy_%lluns", (unsigned long long)loop->options->kernel_ns);
+  ptx_name(name, options->kernel_ns);
+  ptx_image(image, kernels, 2);
   CUresult result = cuda_start(loop->options->device);
-  if (result == CUDA_SUCCESS) result = loop->cuda.module_load(&loop->module, "");
+  if (result == CUDA_SUCCESS) result = loop->cuda.module_load(&loop->module, image);
   if (result == CUDA_SUCCESS) result = loop->cuda.module_function(&loop->kernel, loop->module, name);
   if (result == CUDA_SUCCESS) result = loop->cuda.stream_create(&loop->stream, 1);
   return result == CUDA_SUCCESS && loop->options->pattern == LAUNCH_GRAPH ? make_graph(loop) : result;
@@ -159,6 +168,47 @@ int launch_run(const struct launch_options *options) {
   }
   for (int i = 0; i < options->procs; i++) wait(NULL);
   return say(options, shares);
+}
+
+#define CALIBRATION_ITERATIONS 1000000u
+#define CALIBRATION_NS 1000000u
+#define CALIBRATION_ROUNDS 9
+
+/* How long an iteration takes on a device that nobody else uses: the least of some rounds. */
+int launch_calibrate(int device) {
+  char name[PTX_NAME_BYTES], image[PTX_IMAGE_BYTES];
+  const struct ptx_kernel kernel = {CALIBRATION_NS, CALIBRATION_ITERATIONS};
+  struct launch_functions calls;
+  CUresult (*event_create)(CUevent *, unsigned int), (*event_record)(CUevent, CUstream), (*event_wait)(CUevent);
+  CUresult (*event_elapsed)(float *, CUevent, CUevent);
+  CUmodule module;
+  CUfunction function;
+  CUevent begin, end;
+  float least_ms = 0;
+  ptx_name(name, CALIBRATION_NS);
+  ptx_image(image, &kernel, 1);
+  resolve_all(&calls);
+  cuda_resolve(&event_create, "cuEventCreate");
+  cuda_resolve(&event_record, "cuEventRecord");
+  cuda_resolve(&event_wait, "cuEventSynchronize");
+  cuda_resolve(&event_elapsed, "cuEventElapsedTime");
+  CUresult result = cuda_start(device);
+  if (result == CUDA_SUCCESS) result = calls.module_load(&module, image);
+  if (result == CUDA_SUCCESS) result = calls.module_function(&function, module, name);
+  if (result == CUDA_SUCCESS) result = event_create(&begin, 0);
+  if (result == CUDA_SUCCESS) result = event_create(&end, 0);
+  for (int i = 0; i < CALIBRATION_ROUNDS && result == CUDA_SUCCESS; i++) {
+    float ms = 0;
+    event_record(begin, NULL);
+    result = calls.launch(function, 1, 1, 1, 32, 1, 1, 0, NULL, NULL, NULL);
+    event_record(end, NULL);
+    if (result == CUDA_SUCCESS) result = event_wait(end);
+    if (result == CUDA_SUCCESS) result = event_elapsed(&ms, begin, end);
+    if (i == 1 || ms < least_ms) least_ms = ms;
+  }
+  printf("{\"verb\":\"calibrate\",\"code\":%d,\"ns_per_iteration\":%.6f}\n", result,
+         (double)least_ms * 1e6 / CALIBRATION_ITERATIONS);
+  return result == CUDA_SUCCESS && least_ms > 0 ? 0 : 1;
 }
 
 bool launch_pattern(const char *name, enum launch_pattern *pattern) {

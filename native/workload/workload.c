@@ -270,6 +270,8 @@ static int run_launch(const struct options *options) {
   return launch_run(&launch);
 }
 
+static int run_calibrate(const struct options *options) { return launch_calibrate(options->device); }
+
 /* ---- command line ---- */
 
 struct verb {
@@ -279,17 +281,18 @@ struct verb {
 
 static const struct verb VERBS[] = {
     {"info", run_info}, {"alloc", run_alloc}, {"fill", run_fill}, {"hammer", run_hammer}, {"loop", run_loop},
-    {"ask", run_ask}, {"launch", run_launch},
+    {"ask", run_ask}, {"launch", run_launch}, {"calibrate", run_calibrate},
 };
 
 static int fail(const char *what, const char *value) {
-  fprintf(stderr, "kerf-workload: %s '%s'; verbs are info, alloc MIB, fill, hammer, loop, ask, launch\n", what, value);
+  fprintf(stderr, "kerf-workload: %s '%s'; verbs are info, alloc MIB, fill, hammer, loop, ask, launch, calibrate\n", what, value);
   return 2;
 }
 
 static bool read_launch_option(struct launch_options *launch, const char *name, const char *value) {
   if (strcmp(name, "--pattern") == 0) return launch_pattern(value, &launch->pattern);
   if (strcmp(name, "--kernel-us") == 0) launch->kernel_ns = (uint64_t)(atof(value) * 1e3);
+  else if (strcmp(name, "--ns-per-iteration") == 0) launch->ns_per_iteration = atof(value);
   else if (strcmp(name, "--gap-us") == 0) launch->gap_ns = (uint64_t)(atof(value) * 1e3);
   else if (strcmp(name, "--after-ms") == 0) launch->after_ns = (uint64_t)(atof(value) * 1e6);
   else return false;
