@@ -13,12 +13,11 @@ mkdir -p "$out/bin" "$out/work"
 for side in cuda nvml; do
   sh "$interposer/generate.sh" $side "$machine" >"$out/work/$side-trampolines.S"
 done
-gcc $flags -o "$out/bin/kerf-workload" "$native"/workload/workload.c "$native"/workload/apis.c "$native"/workload/ask.c \
-  "$native"/workload/launch.c "$native"/workload/ptx.c "$native"/workload/cuda.c -ldl
+gcc $flags -o "$out/bin/kerf-workload" $(find "$native/workload" -name '*.c' ! -name unpreloaded.c) -ldl
 gcc $flags -o "$out/bin/make-slice" "$native/tools/make-slice.c"
 gcc $flags -o "$out/bin/bench-alloc" "$native/bench/bench-alloc.c" -ldl
 
-# What lies in both libraries; hooks-nvml.c is the second one's own, all other hooks are the first's. Only files that name
+# What lies in both libraries; files with nvml in their names are the second one's own, all others the first's. Only files that name
 # the prefix are compiled for each tenant.
 both="driver limits loader trampoline"
 pic="$flags -fPIC -fvisibility=hidden -fno-stack-protector -c"
@@ -49,7 +48,7 @@ for tenant in $tenants; do
     name=${name#?-}
     case " $both " in *" $name "*) nvml="$nvml $object" ;; esac
     if [ -e "$native/ledger/$name.c" ]; then nvml="$nvml $object"; fi
-    if [ "$name" = hooks-nvml ]; then nvml="$nvml $object"; else cuda="$cuda $object"; fi
+    case $name in *nvml*) nvml="$nvml $object" ;; *) cuda="$cuda $object" ;; esac
   done
   # This one alone sends dlopen elsewhere.
   shared "$tenant" libkerf.so libcuda.so.1 -DKERF_WITH_DLOPEN $cuda "$out/work/cuda-trampolines.S"
