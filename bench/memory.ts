@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The memory limit under storms of every API from many processes, by three books: the program's, ours and the fake
 // driver's own; and what is reported free against what can really be had.
+//   npm run bench -- memory [--peer DIR] [--json]
 import { buildNative, PATHS } from '../test/native/build.js';
 import { ended, firstLine, lastJson, Machine } from '../test/native/slice.js';
-import { KERF, type Held, type Limiter } from './memory/limiters.js';
+import { type Held, KERF, type Limiter, peerLimiter } from './memory/limiters.js';
 import { KNOBS, readSettings, type Settings } from './memory/settings.js';
+import { peerOf } from './peer/hami-core.js';
 import type { Row } from './report.js';
 
-export const about = `bytes beyond a memory limit, all APIs and processes at once (about 3 minutes; ${KNOBS})`;
+export const about = `bytes beyond a memory limit, all APIs and processes at once (about 3 minutes; --peer DIR: beside HAMi-core; ${KNOBS})`;
 
 const MIB = 1_048_576;
-const LIMITERS: readonly Limiter[] = [KERF];
 /** Storms beside each other on one machine would see each other's bytes, so each has a GPU. */
 const GPUS = 'A100-40G*16';
 
@@ -23,21 +24,26 @@ interface Storm {
   readonly limit_bytes: number;
 }
 
-export async function run(): Promise<readonly Row[]> {
+export async function run(args: readonly string[]): Promise<readonly Row[]> {
   const settings = readSettings(process.env);
+  const peer = peerOf(args);
   buildNative();
-  const rows: Row[] = [];
-  for (const limiter of LIMITERS) {
-    const machine = new Machine(GPUS);
-    try {
-      for (const [gpu, api] of settings.apis.entries())
-        rows.push(...stormRows({ limiter, machine, gpu, api, settings }));
-      rows.push(await freeRow(limiter, machine, settings));
-    } finally {
-      machine.end();
-    }
+  try {
+    const ours = await rowsOf(KERF, settings);
+    return peer === null ? ours : [...ours, ...(await rowsOf(peerLimiter(peer), settings))];
+  } finally {
+    peer?.end();
   }
-  return rows;
+}
+
+async function rowsOf(limiter: Limiter, settings: Settings): Promise<readonly Row[]> {
+  const machine = new Machine(GPUS);
+  try {
+    const storms = settings.apis.map((api, gpu) => ({ limiter, machine, gpu, api, settings }));
+    return [...storms.flatMap(stormRows), await freeRow(limiter, machine, settings)];
+  } finally {
+    machine.end();
+  }
 }
 
 interface Case {
@@ -54,17 +60,26 @@ function stormRows({ limiter, machine, gpu, api, settings }: Case): readonly Row
   const held = limiter.hold(machine, gpu, mib);
   const most = Math.ceil(mib / 10);
   const words = ['hammer', '--api', api, '--procs', procs, '--seconds', seconds, '--most', most];
-  const storm = lastJson<Storm>(held.run([PATHS.workload, ...words.map(String)]));
+  const ran = held.run([
+    'timeout',
+    '-s',
+    'KILL',
+    String(seconds * 3 + 20),
+    PATHS.workload,
+    ...words.map(String),
+  ]);
+  const label = `${limiter.name}, ${procs} processes, ${api}`;
+  const isOurs = limiter === KERF;
+  if (!isOurs && ran.stdout.trim() === '') return [figureRow(`${label}: ended without an answer`, 1)];
+  const storm = lastJson<Storm>(ran);
   const { peakBytes, usedBytes } = machine.physical(gpu);
   const limit = mib * MIB;
   const over = (bytes: number): number => Math.max(0, bytes - limit);
   const tracked = held.trackedPeakBytes();
-  const label = `${limiter.name}, ${procs} processes, ${api}`;
-  const isOurs = limiter === KERF;
   return [
     ...(tracked === null ? [] : [bytesRow(`${label}: charged beyond the limit`, over(tracked), isOurs)]),
     bytesRow(`${label}: held by the driver beyond the limit`, over(peakBytes), isOurs),
-    bytesRow(`${label}: left behind in the driver`, usedBytes, isOurs),
+    bytesRow(`${label}: still held after all was freed`, usedBytes, isOurs),
     countRow(`${label}: refusals that are not out of memory`, storm.wrong_codes + storm.failed_procs, isOurs),
     figureRow(`${label}: operations`, storm.operations),
     figureRow(`${label}: refused`, storm.refusals),
