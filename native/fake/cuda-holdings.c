@@ -60,7 +60,8 @@ static void drop_one(const struct ptrmap_entry *entry, void *context) {
 }
 
 void cuda_holdings_drop(struct CUctx_st *context) {
-  static const uint8_t KINDS[] = {PTRMAP_ARRAY, PTRMAP_EXTERNAL, PTRMAP_OPENED, PTRMAP_EXTERNAL | PTRMAP_GIVEN};
+  static const uint8_t KINDS[] = {PTRMAP_ARRAY, PTRMAP_EXTERNAL, PTRMAP_OPENED, PTRMAP_EXTERNAL | PTRMAP_GIVEN,
+                                  PTRMAP_CODE, PTRMAP_LIMIT};
   for (uint32_t i = 0; i < sizeof(KINDS); i++)
     ptrmap_sweep(&fake_cuda.map, (uintptr_t)context, KINDS[i], drop_one, NULL);
 }

@@ -15,10 +15,6 @@
 #define FUNCTION_MAGIC 0x636e7566u
 #define NAME_BYTES 128
 
-struct CUmod_st {
-  uint32_t functions;
-};
-
 static const struct {
   const char *unit;
   uint64_t ns;
@@ -83,22 +79,6 @@ uint64_t kernel_gpu_ns(struct CUfunc_st *function, const struct launch_shape *sh
 }
 
 bool kernel_is_function(CUfunction function) { return function != NULL && function->magic == FUNCTION_MAGIC; }
-
-FAKE_EXPORT CUresult cuModuleLoadData(CUmodule *module, const void *image) {
-  struct CUctx_st *context;
-  CUresult result = cuda_current(&context);
-  if (result != CUDA_SUCCESS) return result;
-  CHECK_ARGUMENT(module != NULL && image != NULL);
-  *module = calloc(1, sizeof(**module));
-  return *module == NULL ? CUDA_ERROR_OUT_OF_MEMORY : CUDA_SUCCESS;
-}
-
-FAKE_EXPORT CUresult cuModuleUnload(CUmodule module) {
-  CHECK_READY();
-  CHECK_ARGUMENT(module != NULL);
-  free(module);
-  return CUDA_SUCCESS;
-}
 
 /* Functions live as long as the process: the fake keeps no list of them. */
 FAKE_EXPORT CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const char *name) {

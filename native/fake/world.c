@@ -22,6 +22,7 @@ _Static_assert(TIMELINE_OFFSET + TIMELINE_BYTES <= FAKE_STATE_BYTES, "the state 
 
 static int state_fd = -1;
 static uint32_t reaper_busy;
+static bool is_joining; /* whatever bears our pid then is what this process was before it executed us */
 
 static void path_of(char *path, const char *name) {
   const char *dir = getenv("KERF_FAKE_DIR");
@@ -67,6 +68,7 @@ static void read_gpu_number(struct fake_gpu *gpu, const char *key, long long val
   if (strcmp(key, "minor") == 0) gpu->minor = (uint32_t)value;
   if (strcmp(key, "memory_mib") == 0) gpu->memory_bytes = (uint64_t)value << 20;
   if (strcmp(key, "context_mib") == 0) gpu->context_bytes = (uint64_t)value << 20;
+  if (strcmp(key, "module_mib") == 0) gpu->module_bytes = (uint64_t)value << 20;
   if (strcmp(key, "pool_block_mib") == 0) gpu->pool_block_bytes = (uint64_t)value << 20;
   if (strcmp(key, "sm_count") == 0) gpu->sm_count = (uint32_t)value;
   if (strcmp(key, "max_threads_per_sm") == 0) gpu->max_threads_per_sm = (uint32_t)value;
@@ -139,7 +141,8 @@ static uint32_t holder_of(uint32_t index, const struct region_slot *slot) {
 
 static bool slot_is_dead(void *context, uint32_t index, const struct region_slot *slot) {
   (void)context;
-  return holder_of(index, slot) == 0;
+  uint32_t holder = holder_of(index, slot);
+  return holder == 0 || (is_joining && holder == (uint32_t)getpid() && slot->pid == holder);
 }
 
 static bool slot_hold(void *context, uint32_t index) {
@@ -222,7 +225,10 @@ bool world_open(struct fake_world *world) {
 
 bool world_join(struct fake_world *world) {
   uint32_t pid = (uint32_t)getpid();
-  return ledger_attach(&world->ledger, pid, ledger_start_ticks(pid));
+  is_joining = true;
+  bool has_joined = ledger_attach(&world->ledger, pid, ledger_start_ticks(pid));
+  is_joining = false;
+  return has_joined;
 }
 
 bool world_charge(struct fake_world *world, uint32_t gpu, uint64_t bytes, uint32_t memory_class) {

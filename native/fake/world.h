@@ -31,6 +31,7 @@ struct fake_gpu {
   char pci_bus_id[32];
   uint64_t memory_bytes;
   uint64_t context_bytes;
+  uint64_t module_bytes;
   uint64_t pool_block_bytes; /* a pool grows by multiples of it */
   uint32_t sm_count;
   uint32_t max_threads_per_sm;

@@ -151,7 +151,8 @@ struct region {
   uint64_t launch_histogram[REGION_BUCKETS];   /* the same */
   uint64_t throttle_histogram[REGION_BUCKETS]; /* waits for tokens */
   uint64_t driver_bytes_unknown; /* what the driver holds beyond every class, as last seen */
-  uint8_t reserved1[1208];
+  uint64_t context_bytes[KERF_DEVICES_MAX]; /* what contexts on a device take, as first seen; 0: not yet */
+  uint8_t reserved1[1080];
   struct region_slot slots[REGION_SLOTS];
 };
 

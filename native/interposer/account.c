@@ -334,6 +334,8 @@ int account_current(CUcontext *context) {
   return current_device(context, &device) == CUDA_SUCCESS ? account_index(device) : NOT_GRANTED;
 }
 
+struct region *account_look(void) { return map_region() && ledger_is_region(region) ? region : NULL; }
+
 struct region *account_region(void) { return is_ready() ? region : NULL; }
 
 /* ---- charges ---- */

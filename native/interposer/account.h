@@ -34,6 +34,8 @@ uint64_t account_used(CUdevice device);
 int account_current(CUcontext *context);
 /* NULL where the region cannot be used. */
 struct region *account_region(void);
+/* The same for who only reads, or writes what is not a process's own: takes no place in it. */
+struct region *account_look(void);
 /* Where growth ends right now: the slice's size, or less while somebody else has borrowed of it. */
 bool account_growth(CUdevice device, uint64_t *limit_bytes);
 /* The stream's context and its device. */

@@ -41,35 +41,41 @@ static bool file_status(const char *path, struct stat *out) {
   return is_known;
 }
 
-static bool is_ourselves(const struct stat *file) {
+/* Which library, and the shim that must not be taken for it. */
+struct wanted {
+  const char *soname;
+  const char *shim_path;
+};
+
+static bool is_ourselves(const struct wanted *want, const struct stat *file) {
   struct stat own;
-  return file_status(driver_own_path, &own) && own.st_dev == file->st_dev && own.st_ino == file->st_ino;
+  return file_status(want->shim_path, &own) && own.st_dev == file->st_dev && own.st_ino == file->st_ino;
 }
 
-static void *try_path(const char *path) {
+static void *try_path(const struct wanted *want, const char *path) {
   struct stat file;
   loader_open_fn open_library = loader_open();
-  if (open_library == NULL || !file_status(path, &file) || is_ourselves(&file)) return NULL;
+  if (open_library == NULL || !file_status(path, &file) || is_ourselves(want, &file)) return NULL;
   return open_library(path, RTLD_LAZY | RTLD_LOCAL);
 }
 
-static void *try_folder(const char *folder, size_t length) {
+static void *try_folder(const struct wanted *want, const char *folder, size_t length) {
   char path[PATH_BYTES];
-  size_t name_length = strlen(driver_soname);
+  size_t name_length = strlen(want->soname);
   if (length == 0 || length + name_length + 2 > sizeof(path)) return NULL;
   memcpy(path, folder, length);
   path[length] = '/';
-  memcpy(path + length + 1, driver_soname, name_length + 1);
-  return try_path(path);
+  memcpy(path + length + 1, want->soname, name_length + 1);
+  return try_path(want, path);
 }
 
 /* Forward-compatibility packages come this way and must win, as they do without us. */
-static void *try_library_path(void) {
+static void *try_library_path(const struct wanted *want) {
   const char *at = getenv("LD_LIBRARY_PATH");
   void *found = NULL;
   while (at != NULL && *at != '\0' && found == NULL) {
     size_t length = strcspn(at, ":;");
-    found = try_folder(at, length);
+    found = try_folder(want, at, length);
     at += length + (at[length] != '\0');
   }
   return found;
@@ -94,7 +100,7 @@ static const char *cache_text(const char *cache, size_t size, uint32_t offset) {
   return offset < size && memchr(cache + offset, '\0', size - offset) != NULL ? cache + offset : "";
 }
 
-static void *search_cache(const char *cache, size_t size) {
+static void *search_cache(const struct wanted *want, const char *cache, size_t size) {
   const struct cache_head *head = (const struct cache_head *)cache;
   if (size < sizeof(*head) || memcmp(head->magic, CACHE_MAGIC, sizeof(head->magic)) != 0) return NULL;
   if (head->count > (size - sizeof(*head)) / sizeof(struct cache_entry)) return NULL;
@@ -102,12 +108,12 @@ static void *search_cache(const char *cache, size_t size) {
   void *found = NULL;
   /* An entry for another machine has the same name; opening it fails and the next one is tried. */
   for (uint32_t i = 0; i < head->count && found == NULL; i++)
-    if (strcmp(cache_text(cache, size, entries[i].key), driver_soname) == 0)
-      found = try_path(cache_text(cache, size, entries[i].value));
+    if (strcmp(cache_text(cache, size, entries[i].key), want->soname) == 0)
+      found = try_path(want, cache_text(cache, size, entries[i].value));
   return found;
 }
 
-static void *try_cache(void) {
+static void *try_cache(const struct wanted *want) {
   struct stat file;
   int fd = open(CACHE_PATH, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return NULL;
@@ -116,23 +122,23 @@ static void *try_cache(void) {
     cache = mmap(NULL, (size_t)file.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
   close(fd);
   if (cache == MAP_FAILED) return NULL;
-  void *found = search_cache(cache, (size_t)file.st_size);
+  void *found = search_cache(want, cache, (size_t)file.st_size);
   munmap(cache, (size_t)file.st_size);
   return found;
 }
 
 /* Where the container's own driver file is covered by us, it lies here. */
-static void *try_beside(void) {
+static void *try_beside(const struct wanted *want) {
   static const char folder[] = KERF_PREFIX "/driver";
-  return try_folder(folder, sizeof(folder) - 1);
+  return try_folder(want, folder, sizeof(folder) - 1);
 }
 
-static void *find_library(void) {
-  void *found = try_library_path();
-  if (found == NULL) found = try_beside();
-  if (found == NULL) found = try_cache();
+static void *find_library(const struct wanted *want) {
+  void *found = try_library_path(want);
+  if (found == NULL) found = try_beside(want);
+  if (found == NULL) found = try_cache(want);
   for (size_t i = 0; i < sizeof(FOLDERS) / sizeof(FOLDERS[0]) && found == NULL; i++)
-    found = try_folder(FOLDERS[i], strlen(FOLDERS[i]));
+    found = try_folder(want, FOLDERS[i], strlen(FOLDERS[i]));
   return found;
 }
 
@@ -146,12 +152,19 @@ bool driver_is_present(void) {
   for (; seen != DRIVER_OPEN && seen != DRIVER_ABSENT; seen = __atomic_load_n(&state, __ATOMIC_ACQUIRE)) {
     if (seen == own) sched_yield();
     else if (__atomic_compare_exchange_n(&state, &seen, own, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-      library = find_library();
+      library = find_library(&(struct wanted){driver_soname, driver_own_path});
       __atomic_store_n(&state, library != NULL ? DRIVER_OPEN : DRIVER_ABSENT, __ATOMIC_RELEASE);
     }
   }
   cancel_allow(cancel);
   return seen == DRIVER_OPEN;
+}
+
+void *driver_open_other(const char *soname, const char *shim_path) {
+  int cancel = cancel_hold();
+  void *other = find_library(&(struct wanted){soname, shim_path});
+  cancel_allow(cancel);
+  return other;
 }
 
 void *driver_symbol(const char *name) { return driver_is_present() ? loader_symbol(library, name) : NULL; }

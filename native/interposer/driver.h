@@ -24,6 +24,9 @@ void *driver_symbol(const char *name);
 /* The same, but a function that returns the right error code instead of NULL. */
 void *driver_function(const char *name);
 
+/* Another of the driver's libraries behind its shim, found in the same places; NULL where it is not there. */
+void *driver_open_other(const char *soname, const char *shim_path);
+
 /* dlopen and dlsym of the C library; NULL where it has none loaded (glibc before 2.34 without libdl). */
 typedef void *(*loader_open_fn)(const char *name, int mode);
 loader_open_fn loader_open(void);

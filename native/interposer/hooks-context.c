@@ -3,7 +3,7 @@
 #include "account.h"
 #include "compute.h"
 #include "hooks.h"
-#include "pool.h"
+#include "overhead.h"
 
 #define ORDINALS 64
 
@@ -19,9 +19,31 @@ static CUresult refuse(void) {
   return account_check() == CUDA_SUCCESS ? CUDA_ERROR_INVALID_DEVICE : CUDA_ERROR_NO_DEVICE;
 }
 
+static bool is_active(CUdevice device) {
+  unsigned int flags = 0;
+  int active = 1;
+  return DRIVER(cuDevicePrimaryCtxGetState)(device, &flags, &active) != CUDA_SUCCESS || active != 0;
+}
+
+HOOK_EXPORT CUresult cuDevicePrimaryCtxRetain(CUcontext *out, CUdevice device);
+HOOK_EXPORT CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device);
+
+static CUresult retain(CUcontext *out, CUdevice device) {
+  struct pool_turn turn;
+  if (out == NULL || is_active(device)) return REAL(cuDevicePrimaryCtxRetain)(out, device);
+  CUresult result = overhead_before_context(&turn, device);
+  if (result != CUDA_SUCCESS) return result;
+  CUresult answered = REAL(cuDevicePrimaryCtxRetain)(out, device);
+  result = overhead_after_context(&turn, answered, answered == CUDA_SUCCESS ? *out : NULL, device);
+  if (result == answered) return result;
+  REAL(cuDevicePrimaryCtxRelease_v2)(device);
+  overhead_closed(*out, device);
+  return result;
+}
+
 HOOK_EXPORT CUresult cuDevicePrimaryCtxRetain(CUcontext *out, CUdevice device) {
   CHECK_GRANTED(device);
-  CUresult result = REAL(cuDevicePrimaryCtxRetain)(out, device);
+  CUresult result = retain(out, device);
   if (result == CUDA_SUCCESS && device >= 0 && device < ORDINALS)
     __atomic_store_n(&primary[device], *out, __ATOMIC_RELEASE);
   return result;
@@ -33,14 +55,12 @@ static void drop_primary(CUdevice device) {
   compute_forget_context(context);
   account_drop_context(context);
   pool_reset(device);
+  if (is_active(device)) overhead_changed(device);
+  else overhead_closed(context, device);
 }
 
 static CUresult after_release(CUresult result, CUdevice device) {
-  unsigned int flags = 0;
-  int is_active = 1;
-  if (result != CUDA_SUCCESS) return result;
-  if (DRIVER(cuDevicePrimaryCtxGetState)(device, &flags, &is_active) == CUDA_SUCCESS && is_active == 0)
-    drop_primary(device);
+  if (result == CUDA_SUCCESS && !is_active(device)) drop_primary(device);
   return result;
 }
 
@@ -65,34 +85,63 @@ HOOK_EXPORT CUresult cuDevicePrimaryCtxReset_v2(CUdevice device) {
   return after_reset(REAL(cuDevicePrimaryCtxReset_v2)(device), device);
 }
 
+typedef CUresult (*destroy_fn)(CUcontext);
+
+HOOK_EXPORT CUresult cuCtxDestroy_v2(CUcontext context);
+
+/* A new context did not fit after all. */
+static CUresult made(struct pool_turn *turn, CUresult answered, CUcontext context, CUdevice device) {
+  CUresult result = overhead_after_context(turn, answered, context, device);
+  if (result == answered) return result;
+  REAL(cuCtxDestroy_v2)(context);
+  overhead_closed(context, device);
+  return result;
+}
+
+#define MAKE(call)                                                                        \
+  do {                                                                                    \
+    struct pool_turn turn;                                                                \
+    CHECK_GRANTED(device);                                                                \
+    CUresult before = overhead_before_context(&turn, device);                             \
+    if (before != CUDA_SUCCESS) return before;                                            \
+    CUresult answered = call;                                                             \
+    return made(&turn, answered, answered == CUDA_SUCCESS ? *out : NULL, device);         \
+  } while (0)
+
 HOOK_EXPORT CUresult cuCtxCreate(CUcontext *out, unsigned int flags, CUdevice device) {
-  CHECK_GRANTED(device);
-  return REAL(cuCtxCreate)(out, flags, device);
+  MAKE(REAL(cuCtxCreate)(out, flags, device));
 }
 
 HOOK_EXPORT CUresult cuCtxCreate_v2(CUcontext *out, unsigned int flags, CUdevice device) {
-  CHECK_GRANTED(device);
-  return REAL(cuCtxCreate_v2)(out, flags, device);
+  MAKE(REAL(cuCtxCreate_v2)(out, flags, device));
 }
 
 HOOK_EXPORT CUresult cuCtxCreate_v3(CUcontext *out, void *params, int count, unsigned int flags, CUdevice device) {
-  CHECK_GRANTED(device);
-  return REAL(cuCtxCreate_v3)(out, params, count, flags, device);
+  MAKE(REAL(cuCtxCreate_v3)(out, params, count, flags, device));
 }
 
 HOOK_EXPORT CUresult cuCtxCreate_v4(CUcontext *out, void *params, unsigned int flags, CUdevice device) {
-  CHECK_GRANTED(device);
-  return REAL(cuCtxCreate_v4)(out, params, flags, device);
+  MAKE(REAL(cuCtxCreate_v4)(out, params, flags, device));
 }
 
-typedef CUresult (*destroy_fn)(CUcontext);
+/* The device of a context that need not be current; asked while it lives. */
+static CUdevice device_of(CUcontext context) {
+  CUcontext popped;
+  CUdevice device = -1;
+  if (DRIVER(cuCtxPushCurrent_v2)(context) != CUDA_SUCCESS) return device;
+  if (DRIVER(cuCtxGetDevice)(&device) != CUDA_SUCCESS) device = -1;
+  DRIVER(cuCtxPopCurrent_v2)(&popped);
+  return device;
+}
 
 static CUresult destroy(destroy_fn real, CUcontext context) {
+  CUdevice device = context != NULL ? device_of(context) : -1;
   uint64_t left = account_leave_context(context);
   compute_forget_context(context);
   CUresult result = real(context);
   if (result == CUDA_SUCCESS) account_drop_left(left);
   else account_come_back(left, context);
+  if (result == CUDA_SUCCESS) overhead_closed(context, device);
   return result;
 }
 

@@ -21,6 +21,7 @@ enum hook_number {
   X(cuArrayGetMemoryRequirements, (struct cuda_array_needs *, CUarray, CUdevice))                         \
   X(cuMipmappedArrayGetMemoryRequirements, (struct cuda_array_needs *, CUmipmappedArray, CUdevice))       \
   X(cuCtxGetCurrent, (CUcontext *))                                                                       \
+  X(cuCtxGetLimit, (size_t *, int))                                                                       \
   X(cuCtxGetDevice, (CUdevice *))                                                                         \
   X(cuCtxPushCurrent_v2, (CUcontext))                                                                     \
   X(cuCtxPopCurrent_v2, (CUcontext *))                                                                    \

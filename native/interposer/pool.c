@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "account.h"
+#include "overhead.h"
 #include "hooks.h"
 
 /* What drivers are seen to grow a pool by at least; more is learned, less never: a wrong guess would overshoot. */
@@ -44,7 +45,7 @@ static uint32_t kind_of(const struct pool *pool) { return __atomic_load_n(&pool-
 
 static bool is_counted(const struct pool *pool) {
   uint32_t kind = kind_of(pool);
-  return kind == POOL_OF_DRIVER || kind == POOL_OF_GRAPHS;
+  return kind == POOL_OF_DRIVER || kind == POOL_OF_GRAPHS || kind == POOL_OF_OVERHEAD;
 }
 
 static uint64_t whole_blocks(const struct pool *pool, uint64_t bytes) {
@@ -95,7 +96,7 @@ static struct pool *make(uint32_t kind, CUmemoryPool source, CUdevice device) {
   pool->source = source;
   pool->charged = pool->ahead = pool->guests = pool->pinned = pool->floor = pool->live = 0;
   pool->freed = (struct pool_freed){0};
-  pool->block = FIRST_BLOCK;
+  pool->block = kind == POOL_OF_OVERHEAD ? 1 : FIRST_BLOCK;
   pool->is_stale = 0;
   __atomic_store_n(&pool->kind, kind, __ATOMIC_RELEASE);
   return pool;
@@ -133,31 +134,40 @@ struct pool *pool_of_driver(CUmemoryPool source, CUdevice device) {
 
 bool pool_has_graphs(void) { return __atomic_load_n(&has_graphs, __ATOMIC_RELAXED) != 0; }
 
-static struct pool *find_graphs(CUdevice device) {
+static struct pool *find_of(uint32_t kind, CUdevice device) {
   struct walk walk = {0};
   struct pool *pool;
   while ((pool = next_pool(&walk)) != NULL)
-    if (kind_of(pool) == POOL_OF_GRAPHS && pool->device == device) return pool;
+    if (kind_of(pool) == kind && pool->device == device) return pool;
   return NULL;
 }
 
-struct pool *pool_of_graphs(CUdevice device) {
-  struct pool *pool = find_graphs(device);
+static struct pool *of_device(uint32_t kind, CUdevice device) {
+  struct pool *pool = find_of(kind, device);
   if (pool != NULL || account_map() == NULL) return pool;
   take_lock(&making);
-  pool = find_graphs(device);
-  if (pool == NULL) pool = make(POOL_OF_GRAPHS, NULL, device);
-  __atomic_store_n(&has_graphs, 1u, __ATOMIC_RELAXED);
+  pool = find_of(kind, device);
+  if (pool == NULL) pool = make(kind, NULL, device);
   drop_lock(&making);
   return pool;
 }
+
+struct pool *pool_of_graphs(CUdevice device) {
+  __atomic_store_n(&has_graphs, 1u, __ATOMIC_RELAXED);
+  return of_device(POOL_OF_GRAPHS, device);
+}
+
+struct pool *pool_of_overhead(CUdevice device) { return of_device(POOL_OF_OVERHEAD, device); }
+
+struct pool *pool_known_overhead(CUdevice device) { return find_of(POOL_OF_OVERHEAD, device); }
 
 void pool_is_elsewhere(CUmemoryPool source) { remember(source, &elsewhere); }
 
 /* ---- charging ---- */
 
 static struct ledger_charge charge_of(const struct pool *pool, uint64_t bytes) {
-  return (struct ledger_charge){pool->index, REGION_CLASS_ASYNC, bytes};
+  uint32_t memory_class = kind_of(pool) == POOL_OF_OVERHEAD ? REGION_CLASS_DRIVER : REGION_CLASS_ASYNC;
+  return (struct ledger_charge){pool->index, memory_class, bytes};
 }
 
 static void mark_stale(struct pool *pool) {
@@ -168,6 +178,7 @@ static void mark_stale(struct pool *pool) {
 /* A driver without this attribute (before CUDA 11.3) is believed to keep what was asked for. */
 static uint64_t read_reserved(const struct pool *pool) {
   uint64_t bytes = 0;
+  if (kind_of(pool) == POOL_OF_OVERHEAD) return overhead_measure(pool);
   CUresult result = kind_of(pool) == POOL_OF_GRAPHS
                         ? DRIVER(cuDeviceGetGraphMemAttribute)(pool->device, CU_GRAPH_MEM_RESERVED_CURRENT, &bytes)
                         : DRIVER(cuMemPoolGetAttribute)(pool->source, CU_POOL_RESERVED_CURRENT, &bytes);
@@ -179,7 +190,7 @@ static uint64_t read_reserved(const struct pool *pool) {
 static CUresult add_excess(struct pool *pool, uint64_t excess) {
   struct ledger_charge charge = charge_of(pool, excess);
   uint64_t block = load(&pool->block);
-  while (block < excess && block < LARGEST_BLOCK) block *= 2;
+  while (kind_of(pool) != POOL_OF_OVERHEAD && block < excess && block < LARGEST_BLOCK) block *= 2;
   __atomic_store_n(&pool->block, block, __ATOMIC_SEQ_CST);
   CUresult result = account_try(&charge);
   if (result != CUDA_SUCCESS) account_force(&charge);
@@ -274,7 +285,7 @@ static CUresult charge_ahead(struct pool_turn *turn) {
 static bool let_in(struct pool_turn *turn, uint64_t stream) {
   struct pool *pool = turn->pool;
   const struct pool_freed *freed = &pool->freed;
-  if (turn->bytes > REGION_USED_MASK || (freed->stream != 0 && freed->stream != stream)) return false;
+  if (kind_of(pool) == POOL_OF_OVERHEAD || turn->bytes > REGION_USED_MASK || (freed->stream != 0 && freed->stream != stream)) return false;
   uint64_t least_size = whole_blocks(pool, pool->live);
   uint64_t size = least_size + pool->pinned;
   if (turn->bytes > least_size - pool->live) {
@@ -435,7 +446,7 @@ bool pool_give_back(uint32_t index) {
   struct pool *pool;
   uint64_t given = 0;
   while ((pool = next_pool(&walk)) != NULL) {
-    if (!is_counted(pool) || pool->index != index) continue;
+    if (!is_counted(pool) || kind_of(pool) == POOL_OF_OVERHEAD || pool->index != index) continue;
     uint64_t before = load(&pool->charged);
     ask_again(pool);
     if (load(&pool->charged) - load(&pool->ahead) > load(&pool->live)) trim(pool), pool_trimmed(pool);
@@ -452,7 +463,8 @@ void pool_reset(CUdevice device) {
   struct pool *pool;
   struct ptrmap *map = account_map();
   while (map != NULL && (pool = next_pool(&walk)) != NULL) {
-    if (kind_of(pool) == POOL_NONE || pool->device != device) continue;
+    uint32_t kind = kind_of(pool);
+    if (kind == POOL_NONE || kind == POOL_OF_OVERHEAD || pool->device != device) continue;
     ptrmap_sweep(map, (uint64_t)(uintptr_t)pool, PTRMAP_POINTER, forget, NULL);
     pool_gave(pool, UINT64_MAX, 0);
   }

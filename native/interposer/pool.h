@@ -20,6 +20,7 @@ enum pool_kind {
   POOL_NONE,      /* the record is free */
   POOL_OF_DRIVER, /* a CUmemoryPool on a device */
   POOL_OF_GRAPHS, /* what a device keeps for graph memory nodes */
+  POOL_OF_OVERHEAD, /* what the driver takes for itself on a device (overhead.h) */
   POOL_ELSEWHERE, /* in host memory, or another process's: free of charge here */
   POOL_DESTROYED, /* lives on in the driver until its last allocation is freed */
 };
@@ -67,6 +68,9 @@ struct pool_turn {
 /* The record of a pool, made where it is new. NULL: no room for it, or the device was not granted. */
 struct pool *pool_of_driver(CUmemoryPool source, CUdevice device);
 struct pool *pool_of_graphs(CUdevice device);
+struct pool *pool_of_overhead(CUdevice device);
+/* NULL where there is none yet. */
+struct pool *pool_known_overhead(CUdevice device);
 /* Has this process ever made a graph that allocates? */
 bool pool_has_graphs(void);
 /* Memory of this pool is not charged here. */

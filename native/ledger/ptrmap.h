@@ -23,6 +23,8 @@ enum ptrmap_kind {
   PTRMAP_OPENED = 9,    /* memory of another process, by pointer */
   PTRMAP_UNMAPPING = 10, /* a mapping that is just being undone */
   PTRMAP_HELD = 11,     /* shares of other processes: share.h */
+  PTRMAP_CODE = 12,     /* modules and libraries */
+  PTRMAP_LIMIT = 13,    /* what a context's heaps take */
   PTRMAP_GRAPH = 32,    /* and one more for each device: an executable graph's memory there */
   PTRMAP_GIVEN = 0x40,  /* added to a kind: what was given to others, and under which share */
 };

@@ -1,19 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory that the driver takes and keeps on its own: pools, graphs.
+// Memory that the driver takes and keeps on its own: pools, graphs, what it takes for itself.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BUILT, buildNative } from './build.js';
-import { lastJson, Machine, type Slice } from './slice.js';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BUILT, buildNative, PATHS } from './build.js';
+import { ended, firstLine, lastJson, Machine, type Slice } from './slice.js';
 
 const MIB = 1_048_576;
 
+/** Contexts and code take memory here, as they do on hardware. */
+const ROW = `model=NVIDIA H200
+memory_mib=143771
+sm_count=132
+max_threads_per_sm=2048
+compute_capability=9.0
+pci_device_id=0x233510de
+context_mib=500
+module_mib=20
+`;
+
+let rows: string;
 let machine: Machine;
+let heavy: Machine;
 
 beforeAll(() => {
   buildNative();
+  rows = mkdtempSync(join(tmpdir(), 'kerf-rows-'));
+  writeFileSync(join(rows, 'h200.row'), ROW);
   machine = new Machine('A100-40G');
+  heavy = new Machine(join(rows, 'h200.row'));
 }, 120_000);
 
-afterAll(() => machine.end());
+afterAll(() => {
+  machine.end();
+  heavy.end();
+  rmSync(rows, { recursive: true, force: true });
+});
 
 const aSlice = (mib: number): Slice => machine.slice({ gpu: machine.gpu(0), mib });
 
@@ -24,5 +47,37 @@ describe('memory of pools', () => {
     expect(ran.stderr).toBe('');
     expect(lastJson(ran)).toEqual({ held: true });
     expect(slice.region().devices[0]).toMatchObject({ usedBytes: 0, peakBytes: 256 * MIB });
+  });
+});
+
+describe('what the driver takes for itself', () => {
+  const aHeavySlice = (mib: number): Slice => heavy.slice({ gpu: heavy.gpu(0), mib });
+
+  it('is charged to the byte for contexts, code and heaps, and comes back with them', () => {
+    const slice = aHeavySlice(1200);
+    const ran = slice.run([`${BUILT}/bin/overhead`]);
+    expect(ran.stderr).toBe('');
+    expect(lastJson(ran)).toEqual({ held: true });
+    expect(slice.region().devices[0]?.usedBytes).toBe(0);
+  });
+
+  it('is refused as out of memory where no context fits, known or not', () => {
+    const ran = aHeavySlice(400).run([`${BUILT}/bin/overhead`, 'small']);
+    expect(ran.stderr).toBe('');
+    expect(lastJson(ran)).toEqual({ held: true });
+  });
+
+  it('comes back from a process that was killed', async () => {
+    const slice = aHeavySlice(1024);
+    const holder = slice.start([PATHS.workload, 'alloc', '500', '--hold', '60']);
+    await firstLine(holder);
+    expect(slice.region().devices[0]?.usedBytes).toBe(1000 * MIB);
+    expect(lastJson(slice.run([PATHS.workload, 'alloc', '1']))).toMatchObject({ code: 2 });
+    holder.kill('SIGKILL');
+    await ended(holder);
+    expect(lastJson(slice.run([PATHS.workload, 'fill']))).toMatchObject({
+      allocated_mib: 524,
+      goes_on: true,
+    });
   });
 });
