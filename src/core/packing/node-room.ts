@@ -3,9 +3,12 @@
 //
 // openb has one number per device, Kerf has two: memory and compute. What is left of a device is what is left of the
 // scarcer of the two: the other cannot be given out alone. A device that takes nothing more has nothing left.
+import { type NumberedDevices, withNumbers } from '../alike.js';
 import { asCut, memoryOn } from '../cut.js';
 import type { Device, Hold } from '../device.js';
+import type { Wish } from '../fit.js';
 import type { DeviceState, NodeView, VendorView } from '../node.js';
+import { newAsker, Remembered } from '../remembered.js';
 import type { SliceRequest } from '../request.js';
 import type { Packing } from './packing.js';
 import { type Room, WHOLE_GPU } from './shape.js';
@@ -22,7 +25,27 @@ export function readNodeRoom({ node, view, packing }: Yard, room: Room): void {
   room.kind = packing.kindOf(node, view);
   room.cpuMilli = Math.max(0, node.cpu.allocatable - node.cpu.held);
   room.gpuMilli.length = devices.length;
-  for (let at = 0; at < devices.length; at++) room.gpuMilli[at] = freeOn(devices[at] as DeviceState);
+  const list = withNumbers(devices);
+  for (let at = 0; at < devices.length; at++) room.gpuMilli[at] = freeAt(list, at);
+}
+
+const ANYBODY = newAsker();
+const free = new Remembered(0);
+const left = new Remembered(0);
+
+/** freeOn, once per state. */
+function freeAt({ devices, numbers }: NumberedDevices, at: number): number {
+  const state = numbers[at] as number;
+  if (free.isKnown(ANYBODY, state)) return free.get(ANYBODY, state);
+  return free.keep(ANYBODY, state, freeOn(devices[at] as DeviceState));
+}
+
+/** freeWith, once per wish and state. */
+export function leftAt({ devices, numbers }: NumberedDevices, at: number, { asker, slice }: Wish): number {
+  if (asker === undefined) return freeWith(devices[at] as DeviceState, slice);
+  const state = numbers[at] as number;
+  if (left.isKnown(asker, state)) return left.get(asker, state);
+  return left.keep(asker, state, freeWith(devices[at] as DeviceState, slice));
 }
 
 /** Thousandths of the device, 0..1000. */
@@ -45,7 +68,7 @@ export function freeBeside({ device, hold, memory, cores }: Addition): number {
   return isFull ? 0 : restOf(device, hold.memory + memory, hold.cores + cores);
 }
 
-export function freeWith({ device, hold }: DeviceState, slice: SliceRequest): number {
+function freeWith({ device, hold }: DeviceState, slice: SliceRequest): number {
   if (slice.isExclusive || hold.slices + 1 >= device.splits) return 0;
   const { memory, cores } = asCut(device, slice) ?? slice;
   const asked = memoryOn(device, memory);

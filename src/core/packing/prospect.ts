@@ -28,6 +28,9 @@ export class Prospect implements Packing {
   isOutdated = false;
   readonly #models: readonly DeviceKind[];
   readonly #kinds = new Map<string, Map<number, Kind>>();
+  #askedVendor: string | null = null;
+  #askedModel = '';
+  #asked: Map<number, Kind> | undefined;
   readonly #outlook: Outlook;
   readonly #costs: ReadonlyMap<Kind, number>;
   readonly #memo: RoomMemo;
@@ -56,11 +59,19 @@ export class Prospect implements Packing {
   kindOf({ cpu }: NodeView, { devices }: VendorView): Kind {
     const device = devices[0]?.device;
     const [vendor, model] = [device?.vendor ?? '', device?.model ?? ''];
-    const known = this.#kinds.get(vendor + model)?.get(keyOf(cpu.allocatable, devices.length));
+    const known = this.#kindsOf(vendor, model)?.get(keyOf(cpu.allocatable, devices.length));
     if (known !== undefined) return known;
     this.isOutdated = true;
     const row = { vendor, model, memoryMiB: 0, cpuMilli: cpu.allocatable, gpus: devices.length, nodes: 0 };
     return this.#putKind(row);
+  }
+
+  /** Whoever asks about many nodes asks about the same model, mostly. */
+  #kindsOf(vendor: string, model: string): Map<number, Kind> | undefined {
+    if (this.#askedVendor === vendor && this.#askedModel === model) return this.#asked;
+    this.#askedVendor = vendor;
+    this.#askedModel = model;
+    return (this.#asked = this.#kinds.get(vendor + model));
   }
 
   /** Rooms remembered. */
@@ -79,6 +90,7 @@ export class Prospect implements Packing {
   #putKind({ vendor, model, cpuMilli, gpus, nodes }: FleetRow): Kind {
     const byCpu = this.#kinds.get(vendor + model) ?? new Map<number, Kind>();
     this.#kinds.set(vendor + model, byCpu);
+    this.#askedVendor = null;
     const key = keyOf(cpuMilli, gpus);
     const before = byCpu.get(key)?.nodes ?? 0;
     const at = this.#models.findIndex((kind) => kind.vendor === vendor && kind.model === model);

@@ -4,8 +4,8 @@ import type { Device, Hold } from '../device.js';
 import { type NumberedDevices, withNumbers } from '../alike.js';
 import { misfitAlone } from '../alone.js';
 import type { Wish } from '../fit.js';
-import type { DeviceState, NodeView, VendorView } from '../node.js';
-import { freeBeside, freeWith, readNodeRoom } from './node-room.js';
+import type { NodeView, VendorView } from '../node.js';
+import { freeBeside, leftAt, readNodeRoom } from './node-room.js';
 import type { Packing } from './packing.js';
 import { copyRoom, emptyRoom } from './shape.js';
 
@@ -109,9 +109,9 @@ function leftWhere(list: NumberedDevices, at: number, wish: Wish): number {
 }
 
 /** What other containers of the pod have taken comes off too; below 0: it does not fit beside them. */
-function leftOn({ devices }: NumberedDevices, at: number, { slice }: Wish): number {
+function leftOn(list: NumberedDevices, at: number, wish: Wish): number {
   const own = (before.gpuMilli[at] as number) - (after.gpuMilli[at] as number);
-  return freeWith(devices[at] as DeviceState, slice) - own;
+  return leftAt(list, at, wish) - own;
 }
 
 function isLikeOneBefore(at: number): boolean {
