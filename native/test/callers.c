@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Asks the size of device 0 by every road a program may take to the driver: callers MODE [PATH].
+// Asks the size of device 0 by every road a program may take to the driver: callers MODE [PATH [NAME]].
 // Prints the total in bytes through this road, and the code of one allocation of MIB more than that.
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -57,19 +57,19 @@ static void by_proc(struct road *road, void *library, const char *entry) {
   ask("cuMemAlloc", (void **)&road->alloc, 12000, 0, &status);
 }
 
-static void *deep_library(const char *path) {
+static void *deep_library(const char *path, const char *name) {
   void *deep = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
   void *address = deep != NULL ? dlsym(deep, "deep_open") : NULL;
   open_fn open;
   memcpy(&open, &address, sizeof(address));
-  return open != NULL ? open("libcuda.so.1") : NULL;
+  return open != NULL ? open(name) : NULL;
 }
 
-static int find_road(struct road *road, const char *mode, const char *path) {
+static int find_road(struct road *road, const char *mode, const char *path, const char *name) {
   void *library = NULL;
   if (strcmp(mode, "default") == 0) library = RTLD_DEFAULT;
   else if (strcmp(mode, "path") == 0) library = dlopen(path, RTLD_NOW);
-  else if (strcmp(mode, "deepbind") == 0) library = deep_library(path);
+  else if (strcmp(mode, "deepbind") == 0) library = deep_library(path, name);
   else if (strcmp(mode, "dlmopen") == 0) library = dlmopen(LM_ID_NEWLM, "libcuda.so.1", RTLD_NOW);
   else library = dlopen("libcuda.so.1", RTLD_NOW);
   if (library == NULL && strcmp(mode, "default") != 0) return 1;
@@ -87,7 +87,7 @@ int main(int argc, char **argv) {
   size_t total = 0;
   CUcontext context;
   CUdeviceptr pointer;
-  if (argc < 2 || find_road(&road, argv[1], argc > 2 ? argv[2] : "") != 0) return 1;
+  if (argc < 2 || find_road(&road, argv[1], argc > 2 ? argv[2] : "", argc > 3 ? argv[3] : "libcuda.so.1") != 0) return 1;
   CUresult code = road.init(0);
   if (code == CUDA_SUCCESS) code = road.total(&total, 0);
   if (code == CUDA_SUCCESS) code = road.retain(&context, 0);

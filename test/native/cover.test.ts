@@ -43,6 +43,7 @@ describe('covering the driver’s files', () => {
     ['dlsym found by dlvsym', ['dlvsym']],
     ['cuGetProcAddress', ['proc']],
     ['a library opened with RTLD_DEEPBIND', ['deepbind', `${BUILT}/bin/libdeep.so`]],
+    ['the path out of such a library', ['deepbind', `${BUILT}/bin/libdeep.so`, PATHS.fakeCuda]],
   ])('meets %s', (_road, args) => {
     const ran = covered([`${BUILT}/bin/callers`, ...args]);
     expect(lastJson<Seen>(ran)).toMatchObject({ total_bytes: 4096 * MIB, code: OOM });
@@ -76,9 +77,14 @@ describe('Python’s ctypes', () => {
 describe('what one way meets and the other does not', () => {
   const whole = 40_960 * MIB;
 
-  it('a namespace of its own passes the preload by', () => {
-    const seen = lastJson<Seen>(aSlice().run([`${BUILT}/bin/callers`, 'dlmopen']));
-    expect(seen.total_bytes).toBe(whole);
+  it.each([
+    ['a namespace of its own', ['dlmopen']],
+    [
+      'the path out of a library opened with RTLD_DEEPBIND',
+      ['deepbind', `${BUILT}/bin/libdeep.so`, PATHS.fakeCuda],
+    ],
+  ])('%s passes the preload by', (_road, args) => {
+    expect(lastJson<Seen>(aSlice().run([`${BUILT}/bin/callers`, ...args])).total_bytes).toBe(whole);
   });
 
   it('a copy of the driver in LD_LIBRARY_PATH passes the cover by, and not the preload', () => {
