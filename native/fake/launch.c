@@ -128,7 +128,10 @@ static void *run_host_call(void *argument) {
   }
   call->function(call->argument);
   timeline_lock(&fake_cuda.timeline);
-  if (call->context->client != NULL) timeline_host_done(&fake_cuda.timeline, call->context->client, call->lane);
+  if (call->context->client != NULL) {
+    timeline_advance(&fake_cuda.timeline, call->context->client->device, clock_now_ns());
+    timeline_host_done(&fake_cuda.timeline, call->context->client, call->lane);
+  }
   timeline_unlock(&fake_cuda.timeline);
   free(call);
   return NULL;

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "nvml.h"
+#include "timeline.h"
 
 #define XID_FALLEN_OFF_BUS 79u
 
@@ -227,7 +229,8 @@ FAKE_EXPORT nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, struct 
 FAKE_EXPORT nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, struct nvml_utilization *rates) {
   CHECK_DEVICE(device);
   CHECK_ARGUMENT(rates != NULL);
-  *rates = (struct nvml_utilization){0, 0};
+  uint64_t busy_ns = timeline_busy_second(world.time, device->gpu.index, clock_now_ns() - world.time->lag_ns);
+  *rates = (struct nvml_utilization){(unsigned int)(busy_ns / 10000000), 0};
   return NVML_SUCCESS;
 }
 

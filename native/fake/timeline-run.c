@@ -5,6 +5,7 @@
 #define PS_PER_NS 1000u
 #define HEADS_MAX 256u
 #define POLL_NS 50000u
+#define SECOND_NS 1000000000ull
 
 struct head {
   struct timeline_client *client;
@@ -154,4 +155,21 @@ uint64_t timeline_next_change(struct timeline *timeline, uint32_t device) {
   struct picture picture;
   pick(timeline, at, &picture);
   return at->now_ns + (picture.count == 0 ? POLL_NS : lasts_ns(at, &picture));
+}
+
+/* Nobody looks while all sleep: what waits has been running since then. */
+static uint64_t run_since(const struct timeline_shared *shared, const struct timeline_device *at, uint64_t end_ns) {
+  uint64_t left_ps = 0;
+  for (uint32_t i = 0; i < at->client_count; i++) {
+    const struct timeline_client *client = &shared->clients[at->clients[i]];
+    for (uint32_t stream = 0; stream < TIMELINE_STREAMS && client->waiting > 0; stream++)
+      left_ps += client->streams[stream].submitted_ps - client->streams[stream].served_ps;
+  }
+  return end_ns > at->now_ns ? least(end_ns - at->now_ns, left_ps / PS_PER_NS) : 0;
+}
+
+uint64_t timeline_busy_second(const struct timeline_shared *shared, uint32_t device, uint64_t end_ns) {
+  const struct timeline_device *at = &shared->devices[device];
+  uint64_t busy_ns = timeline_busy_between(at->buckets, end_ns - SECOND_NS, end_ns) + run_since(shared, at, end_ns);
+  return least(busy_ns, SECOND_NS);
 }

@@ -167,6 +167,10 @@ void timeline_event_give(struct timeline_client *client, uint32_t event);
 /* Busy time between two moments as far as the buckets remember, in whole buckets. */
 uint64_t timeline_busy_between(const struct timeline_bucket *buckets, uint64_t from_ns, uint64_t to_ns);
 
+/* Busy time of a device in the second that ended at `end_ns`, with what has run since somebody last looked; changes
+ * nothing. */
+uint64_t timeline_busy_second(const struct timeline_shared *shared, uint32_t device, uint64_t end_ns);
+
 /* Inside of timeline*.c */
 bool timeline_is_ready(const struct timeline *timeline, const struct timeline_client *client, uint32_t stream);
 void timeline_finish(struct timeline_client *client, uint32_t stream, uint64_t now_ns);

@@ -10,6 +10,7 @@
 // those who wait, and they go on without it; it comes back by its next call. Whoever asks for the time again and again
 // is waiting too: from some number of questions on, each takes a microsecond.
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -35,6 +36,8 @@
 #define QUESTIONS_FREE 4096u
 #define QUESTION_NS 1000u
 #define LOOK_MS 20u
+/* A busy machine's disk may keep a thread for a while; whoever waits for a child or a pipe is asleep for longer. */
+#define BLOCKED_NS 500000000u
 
 enum party_state { FREE, WAITING, RUNNING, AWAY };
 
@@ -42,7 +45,8 @@ struct party {
   uint32_t state; /* waited on as a futex */
   int32_t pid;
   int32_t tid;
-  uint32_t seen_asleep; /* looks in a row that found the running thread blocked */
+  uint32_t reserved;
+  uint64_t asleep_since_ns; /* real time from which on every look found the running thread blocked; 0: the last did not */
   uint64_t deadline_ns;
   uint64_t order;
 };
@@ -99,9 +103,10 @@ static void remove_party(struct party *party) {
   __atomic_store_n(&party->state, FREE, __ATOMIC_RELEASE);
 }
 
-/* State letter of a thread; 0 where it is gone. */
+/* State letter of a thread; 0 where it is gone. One that is being made has no number yet. */
 static char state_of(const struct party *party) {
   char path[64], text[256];
+  if (party->tid == 0) return kill(party->pid, 0) == 0 ? 'R' : 0;
   snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", party->pid, party->tid);
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return 0;
@@ -112,15 +117,26 @@ static char state_of(const struct party *party) {
   return 0;
 }
 
+static uint64_t real_now_ns(void) {
+  struct timespec now;
+  syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 static void look_after(struct party *party) {
   char state = state_of(party);
   if (state == 0 || state == 'Z' || state == 'X') {
     remove_party(party);
     return;
   }
-  party->seen_asleep = state == 'S' || state == 'T' ? party->seen_asleep + 1 : 0;
-  if (party->seen_asleep < 2) return;
-  party->seen_asleep = 0;
+  if (state != 'S' && state != 'T') {
+    party->asleep_since_ns = 0;
+    return;
+  }
+  uint64_t now_ns = real_now_ns();
+  if (party->asleep_since_ns == 0) party->asleep_since_ns = now_ns;
+  if (now_ns - party->asleep_since_ns < BLOCKED_NS) return;
+  party->asleep_since_ns = 0;
   page->running--;
   party->state = AWAY;
 }
@@ -142,7 +158,7 @@ static void wait_for_turn(void) {
     long failed = syscall(SYS_futex, &own->state, FUTEX_WAIT, state, &look, NULL, 0);
     if (failed != 0 && errno == ETIMEDOUT) look_after_running();
   }
-  own->seen_asleep = 0;
+  own->asleep_since_ns = 0;
 }
 
 static void wait_until(uint64_t deadline_ns) {
@@ -201,7 +217,7 @@ static void leave(void *party) {
   remove_party(party);
   choose();
   unlock_page();
-  own = NULL;
+  if (own == party) own = NULL;
 }
 
 static void leave_all(void) {
@@ -318,6 +334,50 @@ EXPORT unsigned int sleep(unsigned int seconds) {
 EXPORT int sched_yield(void) {
   if (own != NULL) questions += QUESTIONS_FREE / 64;
   return (int)syscall(SYS_sched_yield);
+}
+
+/* ---- threads take part from their making on: their maker may sleep before they ask for the time ---- */
+
+struct start {
+  void *(*run)(void *);
+  void *argument;
+  struct party *party;
+};
+
+static void *run_thread(void *argument) {
+  struct start start = *(struct start *)argument;
+  free(argument);
+  own = start.party;
+  if (own != NULL) {
+    own->tid = (int32_t)syscall(SYS_gettid);
+    pthread_setspecific(leave_key, own);
+    wait_for_turn();
+  }
+  return start.run(start.argument);
+}
+
+static struct party *enrol(void) {
+  struct party *party = NULL;
+  lock_page();
+  for (uint32_t i = 0; i < PARTIES && party == NULL; i++)
+    if (page->parties[i].state == FREE) party = &page->parties[i];
+  if (party != NULL)
+    *party = (struct party){.state = WAITING, .pid = getpid(), .deadline_ns = page->now_ns, .order = ++page->order};
+  unlock_page();
+  return party;
+}
+
+EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument) {
+  static int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+  if (real == NULL) *(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
+  struct start *start = own == NULL ? NULL : malloc(sizeof(*start));
+  if (start == NULL) return real(thread, attributes, run, argument);
+  *start = (struct start){run, argument, enrol()};
+  int failed = real(thread, attributes, run_thread, start);
+  if (failed == 0) return 0;
+  if (start->party != NULL) leave(start->party);
+  free(start);
+  return failed;
 }
 
 /* No destructor runs in a process that ends so. */

@@ -37,6 +37,8 @@ interface Launched {
 
 interface Context {
   readonly pid: number;
+  readonly is_live: boolean;
+  readonly busy_ns: number;
   readonly joined_ns: number;
   readonly buckets: readonly (readonly [number, number])[];
 }
