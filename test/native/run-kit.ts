@@ -5,6 +5,7 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { ended } from './slice.js';
 import { BUILT, type FakeGpu, makeMachine, PATHS, ROOT } from './build.js';
 
 /** Bundled once: a start through tsx costs more than all that is tested here. */
@@ -32,6 +33,7 @@ export class Here {
   readonly gpus: readonly FakeGpu[];
   readonly state = join(this.folder, 'slices');
   private readonly env: NodeJS.ProcessEnv;
+  private readonly children: ChildProcess[] = [];
 
   static async with(...models: readonly string[]): Promise<Here> {
     const here = new Here(models);
@@ -62,10 +64,12 @@ export class Here {
   }
 
   start(args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
-    return spawn(process.execPath, [this.bundle, ...args], {
+    const child = spawn(process.execPath, [this.bundle, ...args], {
       stdio: ['pipe', 'pipe', 'ignore'],
       env: { ...this.env, ...env },
     });
+    this.children.push(child);
+    return child;
   }
 
   /** The same by an ordinary user, with slices of his own. */
@@ -80,6 +84,12 @@ export class Here {
 
   private get bundle(): string {
     return join(this.folder, 'bundle', 'kerf.js');
+  }
+
+  /** A test that failed may have left some running: they would hold the device. */
+  async settle(): Promise<void> {
+    for (const child of this.children) child.kill('SIGTERM');
+    await Promise.all(this.children.splice(0).map(ended));
   }
 
   end(): void {

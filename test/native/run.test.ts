@@ -2,7 +2,7 @@
 // `kerf run` and `kerf resize`: commands in slices of this machine, without a cluster. Needs root.
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startTicksOf } from '../../src/adapters/run/processes.js';
 import { decodeSliceRecord, type SliceRecord } from '../../src/wire/slice-record.js';
 import { buildNative, PATHS } from './build.js';
@@ -19,6 +19,7 @@ beforeAll(async () => {
   here = await Here.with('A100-40G');
 }, 120_000);
 
+afterEach(() => here.settle());
 afterAll(() => here.end());
 
 const ask = (...flags: readonly string[]): Promise<Asked> =>
@@ -32,8 +33,8 @@ function record(name: string): SliceRecord {
   return read.value;
 }
 
-async function until(claim: () => boolean): Promise<void> {
-  while (!claim()) await new Promise((resolve) => setTimeout(resolve, 10));
+async function until(claim: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await claim())) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 describe('a command run in a slice', () => {
@@ -180,5 +181,50 @@ describe('a running slice', () => {
       'no slice s runs on this machine: want one of r',
     );
     await asked.end();
+  });
+});
+
+describe('what runs here', () => {
+  it('is shown by kerf top, where no cluster is named too', async () => {
+    const asked = await ask(
+      '--gpu-mem',
+      '1Gi',
+      '--gpu-mem-burst',
+      '2Gi',
+      '--gpu-cores',
+      '25',
+      '--name',
+      'seen',
+    );
+    await asked.say('alloc 600');
+    const state = JSON.parse(here.kerf(['top', '--local', '--json']).stdout) as object;
+    expect(state).toMatchObject({
+      devices: [{ memoryMiB: 40_960, grantedMiB: 1024, slices: 1 }],
+      slices: [
+        {
+          ...{ name: 'seen', memoryMiB: 1024, burstMiB: 2048, corePercent: 25, usedMiB: 600, processes: 1 },
+          ...{ problem: '', counted: { classBytes: { plain: 600 * MIB }, compute: { throttledNs: 0 } } },
+        },
+      ],
+    });
+    const plain = here.kerf(['top'], { KUBECONFIG: '', HOME: '/nonexistent' });
+    expect(plain.stdout).toMatch(/seen +0 +1 GiB +2 GiB +600 MiB/);
+    await asked.end();
+    expect(here.kerf(['top', '--local']).stdout).toContain('no slices run on this machine');
+  });
+});
+
+describe('burst memory', () => {
+  it('is used while nobody needs it, and given back by refusing growth', async () => {
+    const a = await ask('--gpu-mem', '10Gi', '--gpu-mem-burst', '30Gi', '--name', 'a');
+    expect(await a.say('alloc 25600')).toMatchObject({ code: 0 });
+    const b = await ask('--gpu-mem', '12Gi', '--gpu-mem-burst', '100%', '--name', 'b');
+    expect(await a.say('alloc 4096')).toMatchObject({ name: 'CUDA_ERROR_OUT_OF_MEMORY', held_mib: 25_600 });
+    expect(await b.say('alloc 12288')).toMatchObject({ code: 0 });
+    expect(await a.say('free')).toMatchObject({ held_mib: 0 });
+    // Whoever supervises a slice divides anew each second.
+    await until(async () => (await b.say('alloc 6144')).code === 0);
+    expect(await a.say('alloc 10240')).toMatchObject({ code: 0 });
+    await Promise.all([a.end(), b.end()]);
   });
 });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Is a slice still running? Its command may have ended and left children behind: they live in its mount namespace.
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { SliceRecord } from '../../wire/slice-record.js';
 
 /** Field 22 of /proc/<pid>/stat: tells a reused pid; 0 where there is no such process. */
@@ -15,13 +16,13 @@ export function startTicksOf(pid: number): number {
   }
 }
 
-/** Namespaces in which somebody lives whom we may look at. */
-export function livingNamespaces(): ReadonlySet<string> {
-  const living = new Set<string>();
+/** Mount namespaces in which somebody lives whom we may look at, each with one who does. */
+export function livingNamespaces(): ReadonlyMap<string, number> {
+  const living = new Map<string, number>();
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
     try {
-      living.add(readlinkSync(`/proc/${name}/ns/mnt`));
+      living.set(readlinkSync(`/proc/${name}/ns/mnt`), Number(name));
     } catch {
       // Ended meanwhile, or somebody else's.
     }
@@ -29,7 +30,27 @@ export function livingNamespaces(): ReadonlySet<string> {
   return living;
 }
 
-export function isRunning(record: SliceRecord, living: ReadonlySet<string>): boolean {
+/** `folder` is the slice's. */
+export function isRunning(record: SliceRecord, folder: string, living: ReadonlyMap<string, number>): boolean {
   if (record.startTicks > 0 && startTicksOf(record.pid) === record.startTicks) return true;
-  return record.mountNamespace !== '' && living.has(record.mountNamespace);
+  return isInhabited(record, folder, living);
+}
+
+/** The kernel gives a namespace's number out again: only one that shows the slice's own page is the slice's. */
+export function isInhabited(
+  { mountNamespace }: SliceRecord,
+  folder: string,
+  living: ReadonlyMap<string, number>,
+): boolean {
+  const pid = mountNamespace === '' ? undefined : living.get(mountNamespace);
+  if (pid === undefined) return false;
+  try {
+    const [seen, own] = [
+      statSync(`/proc/${pid}/root/usr/local/kerf/limits`),
+      statSync(join(folder, 'limits')),
+    ];
+    return seen.ino === own.ino && seen.dev === own.dev;
+  } catch {
+    return false;
+  }
 }

@@ -8,7 +8,7 @@ import { decodeSliceRecord, encodeSliceRecord, type SliceRecord } from '../../wi
 import { encodeLimits, type LimitsPage } from '../../wire/limits.js';
 import { dropBox, isMounted, makeBox, writeRegion } from '../region/box.js';
 import { changeLimits } from '../region/limits-file.js';
-import { isRunning, livingNamespaces } from './processes.js';
+import { isInhabited, isRunning, livingNamespaces } from './processes.js';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -49,7 +49,7 @@ export function makeOwnFolder(folder: string, uid: number): void {
 /** Of all folders; what cannot be read is somebody else's or no slice. */
 export function runningSlices(folders: SliceFolders): readonly FoundSlice[] {
   const living = livingNamespaces();
-  return folders.all.flatMap(slicesIn).filter(({ record }) => isRunning(record, living));
+  return folders.all.flatMap(slicesIn).filter(({ record, folder }) => isRunning(record, folder, living));
 }
 
 function slicesIn(state: string): readonly FoundSlice[] {
@@ -87,8 +87,9 @@ export function hasBursts(folders: SliceFolders): boolean {
 export function sweepSlices(state: string): void {
   const living = livingNamespaces();
   for (const name of namesIn(state)) {
-    const record = readRecord(join(state, name));
-    if (record === null || !isRunning(record, living)) removeSlice(join(state, name));
+    const folder = join(state, name);
+    const record = readRecord(folder);
+    if (record === null || !isRunning(record, folder, living)) removeSlice(folder);
   }
 }
 
@@ -109,7 +110,7 @@ export function writeStarted(
 /** Whether children of the command live on in the slice. */
 export function isLeft(folder: string): boolean {
   const record = readRecord(folder);
-  return record !== null && record.mountNamespace !== '' && livingNamespaces().has(record.mountNamespace);
+  return record !== null && isInhabited(record, folder, livingNamespaces());
 }
 
 /** What the command will find in its slice, the record last. */

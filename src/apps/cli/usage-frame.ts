@@ -33,7 +33,7 @@ const BAR_WIDTH = 10;
 
 const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
 
-function usedCell(used: number, most: number): Cell {
+export function usedCell(used: number, most: number): Cell {
   const part = share(used, most);
   const tone: Tone = part >= 0.95 ? 'bad' : part >= 0.75 ? 'warn' : 'good';
   return toned(`${bar(part, BAR_WIDTH)} ${String(Math.round(part * 100)).padStart(3)} %`, tone);

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import type { Command } from 'commander';
+import { openDriver } from '../../../adapters/nvml/driver.js';
+import { lookHere } from '../../../adapters/run/look.js';
+import { sliceFolders } from '../../../adapters/run/slices.js';
+import { localStateOf } from '../../../observing/local.js';
 import { type Io, Misused } from '../io.js';
-import { quitKey } from '../keys.js';
 import { type KubeOptions, openKube } from '../kube.js';
+import { live } from '../live.js';
+import { localFrame, type LocalLook } from '../local-frame.js';
 import { askAll, type Looks, type Monitor, monitorAt, monitorsOf } from '../monitors.js';
 import { usageFrame } from '../usage-frame.js';
 
@@ -13,12 +19,14 @@ interface TopOptions extends KubeOptions {
   readonly json?: boolean;
   readonly interval: string;
   readonly monitor: readonly string[];
+  readonly local?: boolean;
 }
 
 const EXAMPLES = `
 Examples:
   kerf top                                    ask every monitor through the API server
   kerf top --once --json                      one look, for programs
+  kerf top --local                            slices that kerf run started on this machine
   kerf top --monitor n1=http://127.0.0.1:9401 ask this monitor alone (also KERF_MONITORS, by commas)
 
 Live: q ends it. In a narrow terminal columns leave: the bar, CORES, PEAK, CONTAINER; NOTE is shortened.
@@ -28,17 +36,11 @@ NOTE:
   unenforced   no process of the container has loaded the library (static program, or nothing that uses the device yet)
 `;
 
-/** The other screen of the terminal, so that the user's scrollback stays; no cursor; long lines are cut. */
-const ENTER = '\u001b[?1049h\u001b[?25l\u001b[?7l';
-const LEAVE = '\u001b[?7h\u001b[?25h\u001b[?1049l';
-const HOME = '\u001b[H';
-const WIPE_LINE = '\u001b[K';
-const WIPE_BELOW = '\u001b[J';
-
 export function addTop(program: Command, io: Io): void {
   program
     .command('top')
     .description('Devices and slices: used against granted, live.')
+    .option('--local', 'this machine’s slices (kerf run); also where no cluster is named')
     .option('--once', 'one look, then end')
     .option('--json', 'one look as JSON, then end')
     .option('--interval <seconds>', 'time between looks', '2')
@@ -51,9 +53,10 @@ const collect = (value: string, all: readonly string[]): readonly string[] => [.
 
 async function top(options: TopOptions, io: Io): Promise<void> {
   const intervalMs = readInterval(options.interval);
+  if (isLocal(options, io.env)) return topHere(options, intervalMs, io);
   const monitors = await findMonitors(options, io);
   const isLive = io.isTty && options.once !== true && options.json !== true;
-  if (isLive) return live(monitors, intervalMs, io);
+  if (isLive) return live(async () => frameOf(await askAll(monitors), io), intervalMs, io.stop);
   const looks = await askAll(monitors);
   if (options.json === true) io.out(JSON.stringify(looks, null, 2));
   else if (looks.nodes.length > 0) io.out(frameOf(looks, io));
@@ -85,26 +88,33 @@ const frameOf = ({ nodes, silent }: Looks, { hasColour, width }: Io): string =>
 const whyNobody = ({ silent }: Looks): string =>
   `no monitor answered: ${silent.map(({ node, why }) => `${node}: ${why}`).join('; ')}`;
 
-async function live(monitors: readonly Monitor[], intervalMs: number, io: Io): Promise<void> {
-  process.stdout.write(ENTER);
-  const { signal, restore } = quitKey(io.stop);
-  // A monitor that does not answer takes seconds: the user who quits does not wait for it.
-  const ended = once(signal, 'abort').then(() => null);
-  try {
-    while (!signal.aborted) {
-      const looks = await Promise.race([askAll(monitors), ended]);
-      if (looks === null) return;
-      draw(frameOf(looks, io));
-      await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
-    }
-  } finally {
-    restore();
-    process.stdout.write(LEAVE);
-  }
+/** Where no cluster is named in any way, this machine is meant. */
+function isLocal(options: TopOptions, env: Io['env']): boolean {
+  if (options.local === true) return true;
+  const named = [options.kubeconfig, options.context, options.monitor[0], env.KUBECONFIG, env.KERF_MONITORS];
+  if (named.some((each) => each !== undefined && each !== '')) return false;
+  return env.KUBERNETES_SERVICE_HOST === undefined && !existsSync(join(homedir(), '.kube', 'config'));
 }
 
-/** Each line wipes its own rest: no flicker, nothing left of a longer line. */
-function draw(frame: string): void {
-  const lines = frame.split('\n').map((line) => `${line}${WIPE_LINE}`);
-  process.stdout.write(`${HOME}${lines.join('\n')}\n${WIPE_BELOW}`);
+async function topHere(options: TopOptions, intervalMs: number, io: Io): Promise<void> {
+  const driver = openDriver();
+  const folders = sliceFolders(io.env, process.getuid?.() ?? 0);
+  const look = async (): Promise<LocalLook> => {
+    const readings = await lookHere(folders, driver);
+    return { state: localStateOf(readings), atMs: performance.now() };
+  };
+  let before: LocalLook | null = null;
+  const frame = async (): Promise<string> => {
+    const now = await look();
+    const text = localFrame(now, before, { hasColour: io.hasColour, width: io.width?.() });
+    before = now;
+    return text;
+  };
+  try {
+    if (options.json === true) return io.out(JSON.stringify((await look()).state, null, 2));
+    if (!io.isTty || options.once === true) return io.out(await frame());
+    await live(frame, intervalMs, io.stop);
+  } finally {
+    await driver.close();
+  }
 }
