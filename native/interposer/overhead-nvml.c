@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Asks the driver's own NVML, not the shim, what this process holds. Opened at the first context and kept.
 #define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "account.h"
@@ -82,6 +84,9 @@ static bool was_there(uint32_t pid, uint32_t count) {
   return false;
 }
 
+/* A number that is somebody's here is his: NVML counts as we do, and we hold nothing yet. */
+static bool may_be_us(uint32_t pid) { return pid <= INT32_MAX && kill((pid_t)pid, 0) != 0 && errno == ESRCH; }
+
 /* The only one who is new; where several are, none of them can be told to be us. */
 static uint32_t find_other_name(const struct nvml_process *rows, uint32_t count) {
   uint32_t before = __atomic_load_n(&seen_count, __ATOMIC_ACQUIRE);
@@ -89,7 +94,7 @@ static uint32_t find_other_name(const struct nvml_process *rows, uint32_t count)
   if (before == 0) return 0;
   for (uint32_t i = 0; i < count; i++) {
     if (was_there(rows[i].pid, before - 1)) continue;
-    if (name != 0) return 0;
+    if (name != 0 || !may_be_us(rows[i].pid)) return 0;
     name = rows[i].pid;
   }
   return name;
