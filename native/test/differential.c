@@ -89,8 +89,22 @@ static uint64_t of(enum sort sort) {
   return things[sort][dice(made[sort] < THINGS ? made[sort] + 1 : THINGS)];
 }
 
+/* What is pushed out is let go of, lest the device fills up: which of two refusals comes first is not our question. */
+static void let_go(enum sort sort, uint64_t value) {
+  if (value == 0) return;
+  if (sort == POINTER) cuMemFree_v2(value);
+  if (sort == HANDLE) cuMemRelease(value);
+  if (sort == ADDRESS) cuMemUnmap(value, 2 * MIB);
+  if (sort == ARRAY) cuArrayDestroy((CUarray)(uintptr_t)value);
+  if (sort == MIPMAP) cuMipmappedArrayDestroy((CUmipmappedArray)(uintptr_t)value);
+  if (sort == EXTERNAL) cuDestroyExternalMemory((CUexternalMemory)(uintptr_t)value);
+}
+
 static CUresult add(enum sort sort, CUresult result, uint64_t value) {
-  if (result == CUDA_SUCCESS) things[sort][made[sort]++ % THINGS] = value;
+  if (result != CUDA_SUCCESS) return result;
+  uint64_t *place = &things[sort][made[sort]++ % THINGS];
+  let_go(sort, *place);
+  *place = value;
   return result;
 }
 
@@ -106,10 +120,10 @@ static bool rarely(void) { return dice(16) == 0; }
 #define OUT(pointer) (rarely() ? NULL : (pointer))
 
 static struct cuda_array3d_desc volume(void) {
-  static const size_t EXTENTS[] = {0, 1, 7, 64, 100, 1024, 70000, 1ull << 20, SIZE_MAX};
+  static const size_t EXTENTS[] = {0, 1, 7, 64, 100, 1024, 1500, 1ull << 20, SIZE_MAX};
   static const int FORMATS[] = {1, 2, 3, 8, 9, 10, 0x10, 0x20, 0x20, 0, 99, -1};
   static const unsigned int FLAGS[] = {0, 0, 0, 1, 2, 4, 0x40, 0x80, 0x41, 0x1000};
-  return (struct cuda_array3d_desc){EXTENTS[dice(9)], EXTENTS[dice(9)], EXTENTS[dice(4)],
+  return (struct cuda_array3d_desc){EXTENTS[dice(9)], EXTENTS[dice(9)], EXTENTS[dice(3)],
                                     FORMATS[dice(12)], dice(6),         FLAGS[dice(10)]};
 }
 
