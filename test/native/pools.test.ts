@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { mib as asMiB } from '../../src/core/units.js';
 import { BUILT, buildNative, PATHS } from './build.js';
 import { ended, firstLine, lastJson, Machine, type Slice } from './slice.js';
 
@@ -79,5 +80,43 @@ describe('what the driver takes for itself', () => {
       allocated_mib: 524,
       goes_on: true,
     });
+  });
+});
+
+describe('borrowed memory', () => {
+  const grant = (now: number) => ({
+    gpu: machine.gpu(0),
+    mib: 1024,
+    compute: { guaranteed: asMiB(256), memoryNow: asMiB(now) },
+  });
+  const fillOf = (slice: Slice, api: string): number =>
+    lastJson<{ allocated_mib: number }>(slice.run([PATHS.workload, 'fill', '--step', '2', '--api', api]))
+      .allocated_mib;
+
+  it.each(['malloc', 'async', 'vmm'])(
+    '%s grows to where the page says now, never below the guaranteed part',
+    (api) => {
+      const slice = machine.slice(grant(512));
+      expect(fillOf(slice, api)).toBe(512);
+      slice.grant(grant(128));
+      expect(fillOf(slice, api)).toBe(256);
+      slice.grant(grant(0));
+      expect(fillOf(slice, api)).toBe(1024);
+    },
+  );
+
+  it('is taken back by refusing growth: who holds more lives on; total stays the ceiling, free is what can be had', async () => {
+    const slice = machine.slice(grant(512));
+    const holder = slice.start([PATHS.workload, 'alloc', '500', '--hold', '60']);
+    await firstLine(holder);
+    slice.grant(grant(256));
+    const seen = lastJson<{ info: number[]; v2: number[] }>(slice.run([`${BUILT}/bin/nvml-views`, '0']));
+    expect(seen.v2).toEqual([0, 1024 * MIB, 500 * MIB, 0, 524 * MIB]);
+    expect(lastJson(slice.run([PATHS.workload, 'alloc', '1']))).toMatchObject({ code: 2 });
+    expect(holder.exitCode).toBeNull();
+    slice.grant(grant(600));
+    expect(lastJson(slice.run([PATHS.workload, 'alloc', '100']))).toMatchObject({ code: 0 });
+    holder.kill('SIGKILL');
+    await ended(holder);
   });
 });
