@@ -150,11 +150,21 @@ static void look_after_running(void) {
   unlock_page();
 }
 
+/* Given up while it was about to wake: it queues again. */
+static void queue_again(void) {
+  lock_page();
+  if (own->state == AWAY) own->state = WAITING;
+  choose();
+  unlock_page();
+}
+
 static void wait_for_turn(void) {
   const struct timespec look = {0, LOOK_MS * 1000000L};
   for (;;) {
     uint32_t state = __atomic_load_n(&own->state, __ATOMIC_ACQUIRE);
     if (state == RUNNING) break;
+    if (state == AWAY) queue_again();
+    if (state == AWAY) continue;
     long failed = syscall(SYS_futex, &own->state, FUTEX_WAIT, state, &look, NULL, 0);
     if (failed != 0 && errno == ETIMEDOUT) look_after_running();
   }
