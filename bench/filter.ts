@@ -12,18 +12,19 @@ import { ASKERS, type Asker } from './filter/pods.js';
 import {
   allocationRow,
   eventRows,
+  figureRows,
   flatRow,
   looksRow,
   memoryRows,
   peerRows,
   verbRows,
 } from './filter/rows.js';
-import { type Ahead, aheadFor, filledByTrace, type Tenants, tracePods } from './filter/trace.js';
+import { type Ahead, aheadFor, filledByTrace, idle, type Tenants, tracePods } from './filter/trace.js';
 import { answer, askAs, coldSamples, namesOf, type Stage, askStream } from './filter/verbs.js';
 import type { Row } from './report.js';
 
 export const about =
-  'filter + prioritize in process: 5 000 nodes × 8 devices, 40 000 slices held (about 4 minutes)';
+  'filter + prioritize in process: 5 000 nodes × 8 devices, 40 000 slices held (about 5 minutes)';
 
 const NODES = 5000;
 const SLICES = 40_000;
@@ -41,6 +42,7 @@ export function run(): Promise<readonly Row[]> {
   const stream = streamRows(pods, tenants, traced);
   const once = fleetOf(ledger, pods);
   const cold = ASKERS.flatMap((asker) => coldRows(asker, asker.needsFree ? traced : once));
+  const apart = ASKERS.filter(isAskedApart).flatMap((asker) => apartRows(asker, traced));
   const twice = fleetOf(filledLedger({ nodes: NODES, slicesPerDevice: 2 }), pods);
   const everywhere = ASKERS.filter(({ needsFree }) => !needsFree);
   const flat = everywhere.flatMap((asker) => NAMES.map((names) => flatness(asker, names, { once, twice })));
@@ -48,7 +50,15 @@ export function run(): Promise<readonly Row[]> {
     ...eventRows(SLICES, eventTimes(ledger, NODES)),
     ...eventRows(2 * SLICES, eventTimes(twice.ledger, NODES)),
   ];
-  return Promise.resolve([...stream, ...cold, ...flat, ...events, ...allocationRows(once), ...memory]);
+  return Promise.resolve([
+    ...stream,
+    ...cold,
+    ...apart,
+    ...flat,
+    ...events,
+    ...allocationRows(once),
+    ...memory,
+  ]);
 }
 
 /** A filled fleet, and what packing knows of the demand there. */
@@ -91,6 +101,18 @@ function coldRows(asker: Asker, fleet: Fleet): readonly Row[] {
   );
 }
 
+const isAskedApart = ({ fits, needsFree }: Asker): boolean => fits && needsFree !== true;
+
+/** Of the fleet that the trace has filled, where four nodes of five are like no other: no bar speaks of these. */
+function apartRows(asker: Asker, fleet: Fleet): readonly Row[] {
+  return POLICIES.flatMap((policy) =>
+    NAMES.flatMap((names) => {
+      const samples = coldSamples(asker, stageOf(fleet, policy, names));
+      return figureRows(`${asker.name}, ${policy}, never seen, fleet of the trace`, names, samples);
+    }),
+  );
+}
+
 interface Pair {
   readonly once: Fleet;
   readonly twice: Fleet;
@@ -109,6 +131,8 @@ function flatness(asker: Asker, names: number, pair: Pair): Row {
 
 /** Of pods that fit, seen before and never seen. */
 function allocationRows(fleet: Fleet): readonly Row[] {
+  // The events have touched every node: what follows is worked out between the calls, as the scheduler does.
+  idle(fleet.ahead, Infinity);
   const stage = stageOf(fleet, 'binpack', NODES);
   const names = namesOf(stage, 0);
   const of = (what: string, pods: readonly PodRequest[]): Row => {

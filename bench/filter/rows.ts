@@ -24,6 +24,10 @@ export function verbRows(what: string, names: number, samples: readonly number[]
   ];
 }
 
+/** Without a bar. */
+export const figureRows = (what: string, names: number, samples: readonly number[]): readonly Row[] =>
+  verbRows(what, names, samples).map((each) => ({ ...each, bar: '', holds: null }));
+
 /** Looks at the demand that took over while the stream asked. */
 export const looksRow = (what: string, names: number, looks: number): Row =>
   row(`${what}, ${names} names: looks that took over`, looks, '');
