@@ -137,14 +137,14 @@ static void end_pending(struct cost_key *key) {
   }
 }
 
-/* A first sample may hold time of the container's other processes: what one has counted, nobody counts again. Later ones
- * may have stood in a queue, and when they began is not known. */
+/* The first sample of a probe may hold time of the container's other processes: what one has counted, nobody counts again.
+ * Others may have stood in a queue, and when they began is not known. */
 static uint64_t learn(const struct compute_span *span, uint64_t sample_ns) {
   bool was_known = cost_is_known(span->key);
   uint64_t counted = cost_learn(span->key, sample_ns);
-  if (was_known) return counted;
+  if (!was_known) cost_tell_function(&compute_costs, span->function, span->key);
+  if (span->lease == 0) return counted;
   uint64_t alone = bucket_count_once(span->device, span->begun_ns, span->begun_ns + sample_ns);
-  cost_tell_function(&compute_costs, span->function, span->key);
   return alone < counted ? alone : counted;
 }
 

@@ -138,8 +138,8 @@ static bool take_credit(uint32_t index, int64_t cost_ns) {
 static void pay(struct compute_launch *launch) {
   if (!launch->is_unknown && take_credit(launch->index, (int64_t)launch->cost_ns)) return;
   ask(launch);
-  __atomic_fetch_add(&unfenced[launch->index], launch->paid_ns, __ATOMIC_RELAXED);
   if (launch->kind != COMPUTE_TOGETHER) wait_for_place(launch);
+  __atomic_fetch_add(&unfenced[launch->index], launch->paid_ns, __ATOMIC_RELAXED);
   if (launch->paid_ns > launch->cost_ns)
     __atomic_fetch_add(&credit[launch->index], (int64_t)(launch->paid_ns - launch->cost_ns), __ATOMIC_RELAXED);
 }
