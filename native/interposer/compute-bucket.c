@@ -3,6 +3,7 @@
 
 /* Nothing that a tenant scribbles over the region may make a sum overflow into a long life without limit. */
 #define COST_MOST_NS 600000000000ull
+#define LOOK_LEAST_NS 1000u
 /* Short work beside a probe does it no harm. */
 #define BUCKET_LONG_NS 1000000u
 
@@ -44,23 +45,27 @@ void bucket_give_back(struct region_device *device, uint64_t cost_ns) {
   bucket_correct(device, (int64_t)cost_ns);
 }
 
-/* Time is claimed before places are opened for it: killed in between, that much is lost, and nothing given twice. */
-static uint64_t claim_time(struct region_device *device, uint64_t now_ns) {
+/* Answers how much to open. Time is claimed before places are opened for it: killed in between, that much is lost, and
+ * nothing given twice. Less than a microsecond is left for later: many who look often must not fritter it away by rounding. */
+static uint64_t claim_time(struct region_device *device, uint32_t rate_permille, uint64_t now_ns) {
   uint64_t since = __atomic_load_n(&device->refilled_ns, __ATOMIC_RELAXED);
   for (;;) {
     /* A clock that went back is another boot's: the region outlived the machine's sleep. */
     bool is_first = since == 0 || since > now_ns + LIMITS_BEAT_FRESH_NS;
-    if (!is_first && since >= now_ns) return 0;
-    if (__atomic_compare_exchange_n(&device->refilled_ns, &since, now_ns, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-      return is_first ? 0 : now_ns - since;
+    if (!is_first && since + LOOK_LEAST_NS > now_ns) return 0;
+    uint64_t elapsed = is_first ? 0 : now_ns - since;
+    uint64_t more = least(elapsed, COST_MOST_NS) * rate_permille / BUCKET_FULL_PERMILLE;
+    bool is_whole = is_first || elapsed > COST_MOST_NS;
+    uint64_t until = is_whole ? now_ns : since + (more * BUCKET_FULL_PERMILLE + rate_permille - 1) / rate_permille;
+    if (__atomic_compare_exchange_n(&device->refilled_ns, &since, until, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+      return more;
   }
 }
 
 void bucket_refill(struct region_device *device, uint32_t rate_permille, uint64_t largest_ns, uint64_t now_ns) {
-  uint64_t elapsed = least(claim_time(device, now_ns), COST_MOST_NS);
+  int64_t more = (int64_t)claim_time(device, rate_permille, now_ns);
   uint64_t room = 2 * least(largest_ns, COST_MOST_NS);
   int64_t depth = (int64_t)((room > BUCKET_DEPTH_NS ? room : BUCKET_DEPTH_NS) * rate_permille / BUCKET_FULL_PERMILLE);
-  int64_t more = (int64_t)(elapsed * rate_permille / BUCKET_FULL_PERMILLE);
   int64_t opened = open_now(device);
   int64_t next;
   do {
@@ -74,7 +79,8 @@ void bucket_refill(struct region_device *device, uint32_t rate_permille, uint64_
 uint64_t bucket_wait(const struct region_device *device, uint64_t place, uint32_t rate_permille) {
   int64_t missing = ahead((int64_t)place, open_now(device));
   if (missing <= 0) return 0;
-  return least((uint64_t)missing, COST_MOST_NS) * BUCKET_FULL_PERMILLE / (rate_permille > 0 ? rate_permille : 1) + 1;
+  return least((uint64_t)missing, COST_MOST_NS) * BUCKET_FULL_PERMILLE / (rate_permille > 0 ? rate_permille : 1) +
+         LOOK_LEAST_NS;
 }
 
 void bucket_correct(struct region_device *device, int64_t too_much_ns) {

@@ -125,6 +125,7 @@ static void wait_for_place(struct compute_launch *launch) {
   bucket_launch(launch->device, launch->paid_ns, now);
   if (!launch->is_unknown) now = wait_while(launch, now);
   if (now > start) note_wait(launch->device, now - start);
+  launch->waited_ns += now - start;
 }
 
 static bool take_credit(uint32_t index, int64_t cost_ns) {
@@ -150,13 +151,14 @@ static bool is_crowded(const struct compute_launch *launch) {
   return pending >= 2 && compute_outstanding(launch->index) > WINDOW_NS;
 }
 
-static void wait_for_room(const struct compute_launch *launch) {
+static void wait_for_room(struct compute_launch *launch) {
   uint64_t start = compute_now();
   uint64_t now = start;
   for (uint64_t pause = POLL_LEAST_NS; is_crowded(launch) && now - start < LET_GO_NS; now = compute_now()) {
     compute_sleep(now + pause);
     pause = pause * 2 < POLL_MOST_NS ? pause * 2 : POLL_MOST_NS;
   }
+  launch->waited_ns += now - start;
 }
 
 /* ---- before ---- */
@@ -221,8 +223,16 @@ static bool find_device(struct compute_launch *launch) {
   return bucket_is_limited(&page->devices[index]);
 }
 
+/* Of launches that are measured: the dearest ones. */
+static void note_own(uint64_t own_ns) {
+  struct region *region = account_region();
+  if (region != NULL) add_to_histogram(region->launch_histogram, own_ns, REGION_HOOK_BASE_NS);
+}
+
 static void before_slowly(struct compute_launch *launch, const struct cost_shape *shape, uint32_t due) {
+  uint64_t start = compute_now();
   int mode = compute_relax();
+  launch->waited_ns = 0;
   if ((launch->key->flags & COST_NAMED) == 0) ask_name(launch->key, shape);
   if ((launch->key->flags & COST_FREE) != 0) launch->kind = COMPUTE_TOGETHER;
   if (launch->kind == COMPUTE_TOGETHER) compute_settle(launch->context);
@@ -236,6 +246,7 @@ static void before_slowly(struct compute_launch *launch, const struct cost_shape
     launch->was_idle = DRIVER(cuStreamQuery)(launch->stream) == CUDA_SUCCESS;
     launch->span = compute_span_open(launch->context, launch->stream, true);
     launch->begun_ns = compute_now();
+    note_own(launch->begun_ns - start - launch->waited_ns);
   }
   if (launch->span == NULL) end_probe(launch);
   compute_restore(mode);

@@ -35,6 +35,7 @@ struct compute_launch {
   uint64_t lease;    /* to run alone; 0: it has none */
   bool is_unknown;   /* nobody has measured it, nor another shape of it */
   const void *function;
+  uint64_t waited_ns;
   uint64_t gap_ns;   /* from there until the driver had taken the launch */
   bool is_paid_ahead; /* nothing is left to do */
   bool was_idle;     /* the stream had nothing to do then, nor had others the device */
