@@ -5,12 +5,12 @@ import { BUILT, buildNative } from '../../test/native/build.js';
 import { Machine, type Slice } from '../../test/native/slice.js';
 import type { Peer } from '../peer/hami-core.js';
 
-export type Kind = 'bare' | 'kerf' | 'kerf limited' | 'peer' | 'peer limited';
+export type Kind = 'bare' | 'kerf' | 'kerf limited' | 'peer';
 
 /** More than any bench takes. */
 const MIB = 131_072;
 /** A limit that a launch loop on one processor does not reach: what is measured is the path, not the waiting. */
-const SHARE = { permille: 900, percent: 90 };
+const SHARE_PERMILLE = 900;
 
 interface Way {
   readonly slice: Slice;
@@ -28,7 +28,7 @@ export class Stage {
     const bare = this.machine.slice({ gpu, mib: MIB });
     bare.remove('preload');
     bare.remove('limits');
-    const limited = { gpu, mib: MIB, compute: { cores: milliCores(SHARE.permille) } };
+    const limited = { gpu, mib: MIB, compute: { cores: milliCores(SHARE_PERMILLE) } };
     this.ways = new Map<Kind, Way>([
       ['bare', { slice: bare, env: {} }],
       ['kerf', { slice: this.machine.slice({ gpu, mib: MIB }), env: {} }],
@@ -61,8 +61,5 @@ export class Stage {
 
 function peerWays(slice: Slice, peer: Peer | null): readonly [Kind, Way][] {
   if (peer === null) return [];
-  return [
-    ['peer', { slice, env: peer.env({ mib: MIB, percent: 0 }) }],
-    ['peer limited', { slice, env: peer.env({ mib: MIB, percent: SHARE.percent }) }],
-  ];
+  return [['peer', { slice, env: peer.env({ mib: MIB, percent: 0 }) }]];
 }

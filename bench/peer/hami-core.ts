@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The peer beside whom the same cases run: a checkout of HAMi-core (`--peer DIR`), compiled as it stands with gcc against
 // CUDA's headers from NVIDIA's wheels, and used as its own README says: LD_PRELOAD and variables.
+//
+// Its memory limit works on the fake. Its compute limiter starts once it has found its process in NVML's list by the
+// difference that a context makes, which on the fake it does not ("host pid is error!"): figures of its compute limit
+// would be those of none, and no bench gives them.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -58,6 +62,8 @@ function buildPeer(checkout: string): Peer {
           CUDA_DEVICE_MEMORY_LIMIT: `${mib}m`,
           CUDA_DEVICE_SM_LIMIT: `${percent}`,
         },
+        // Otherwise it does not limit a device that it believes to have one user.
+        ...(percent > 0 ? { GPU_CORE_UTILIZATION_POLICY: 'force' } : {}),
         CUDA_DEVICE_MEMORY_SHARED_CACHE: join(stage, `container-${containers}.cache`),
         LD_LIBRARY_PATH: PATHS.fakeFolder,
       };
