@@ -153,11 +153,11 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: interposer('every road to the driver cuGetProcAddress'),
   },
   {
-    name: 'forget the per-thread form of cuMemAllocAsync',
-    file: 'interposer/hooks.def',
-    before: 'HOOK(cuMemAllocAsync_ptsz, "cuMemAllocAsync", 11020, 2,',
-    after: 'HOOK(cuMemAllocAsync_ptsz, "cuMemAllocAsync_ptsz", 11020, 0,',
-    caughtBy: { file: 'symbols.test.ts', title: 'hooks.def' },
+    name: 'forget the per-thread form of cuLaunchKernel',
+    file: 'interposer/hooks-launch.c',
+    before: 'kernel_fn real = REAL(cuLaunchKernel_ptsz);\n  if (!compute_is_limited())',
+    after: 'kernel_fn real = REAL(cuLaunchKernel_ptsz);\n  if (real != NULL)',
+    caughtBy: compute('30: default streams'),
   },
   {
     name: 'take any device for a granted one',
@@ -178,7 +178,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'interposer/hooks-array.c',
     before: 'order->charge.is_free_of_charge = (desc->flags & UNBACKED) != 0;',
     after: 'order->charge.is_free_of_charge = true;',
-    caughtBy: { file: 'memory.test.ts', title: 'an array array: to the MiB' },
+    caughtBy: { file: 'memory.test.ts', title: 'the limit array: to the MiB' },
   },
   {
     name: 'ignore graphs',
@@ -198,7 +198,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'believe an arbiter that fell silent',
     file: 'interposer/compute-bucket.c',
     before: 'if (!is_heard || granted == 0) return share;',
-    after: 'if (granted == 0) return share;',
+    after: 'if (!is_heard && granted == 0) return share;\n  if (granted == 0) return share;',
     caughtBy: compute('12: an arbiter that fell silent'),
   },
   {
