@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <string.h>
 
+#include "graph-memory.h"
 #include "pool.h"
 
 #define POOLS 256u
@@ -174,11 +175,16 @@ void pool_shrink(uint32_t device) {
 struct place {
   uint64_t stream;
   struct CUctx_st *context;
+  struct stream_place lane;
+  bool is_capturing;
 };
 
 static CUresult place_of(CUstream stream, bool is_per_thread, struct place *place) {
   place->stream = key_of(stream, is_per_thread);
-  return cuda_stream_context(stream, &place->context);
+  place->is_capturing = false;
+  CUresult result = stream_find(stream, is_per_thread, &place->lane);
+  place->context = place->lane.context;
+  return result == CUDA_SUCCESS ? capture_of(&place->lane, &place->is_capturing) : result;
 }
 
 static struct CUmemPoolHandle_st *default_pool(uint32_t device) {
@@ -247,9 +253,11 @@ void pool_reset(uint32_t device) {
   for (uint32_t i = 0; i < POOLS; i++)
     if (pools[i].state == POOL_LIVE && pools[i].device == device) empty(&pools[i]);
   if (default_pools[device].state == POOL_LIVE) empty(&default_pools[device]);
+  graph_memory_reset(device);
 }
 
 static CUresult allocate_in(CUdeviceptr *out, size_t size, struct CUmemPoolHandle_st *pool, const struct place *place) {
+  if (place->is_capturing) return graph_memory_capture(out, size, &place->lane);
   return allocate(out, size, pool == NULL ? current_pool(place->context->device) : pool, place->stream);
 }
 
@@ -281,6 +289,7 @@ FAKE_EXPORT CUresult cuMemAllocFromPoolAsync_ptsz(CUdeviceptr *out, size_t size,
 
 static CUresult free_in(CUdeviceptr pointer, const struct place *place) {
   struct ptrmap_entry entry;
+  if (place->is_capturing) return graph_memory_capture_free(pointer, &place->lane);
   if (!ptrmap_get(&fake_cuda.map, pointer, PTRMAP_POINTER, &entry)) return CUDA_ERROR_INVALID_VALUE;
   if (entry.memory_class != REGION_CLASS_ASYNC) return cuda_memory_free(pointer);
   if (!ptrmap_take(&fake_cuda.map, pointer, PTRMAP_POINTER, &entry)) return CUDA_ERROR_INVALID_VALUE;

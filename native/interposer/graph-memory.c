@@ -118,6 +118,16 @@ static void mark_launched(CUgraphExec exec, const struct pool *pool) {
   ptrmap_put(map, &entry);
 }
 
+/* A driver that takes nothing at an upload takes it at the launch, which is charged ahead like the first. */
+CUresult graph_memory_uploaded(const struct graph_memory_turn *turn, CUresult result) {
+  for (uint32_t i = 0; i < turn->count; i++) {
+    struct pool_turn done = turn->turns[i];
+    pool_settle(&done, result);
+    if (result == CUDA_SUCCESS && done.live != 0) pool_gave(done.pool, done.live, 0);
+  }
+  return result;
+}
+
 CUresult graph_memory_after(const struct graph_memory_turn *turn, CUresult result) {
   for (uint32_t i = 0; i < turn->count; i++) {
     const struct pool_turn *done = &turn->turns[i];

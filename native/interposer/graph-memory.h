@@ -30,6 +30,8 @@ void graph_memory_learn(CUgraphExec exec, CUgraph graph);
 CUresult graph_memory_before(struct graph_memory_turn *turn, CUgraphExec exec, CUstream stream);
 /* Whatever the driver answered. Returns `result`. */
 CUresult graph_memory_after(const struct graph_memory_turn *turn, CUresult result);
+/* The same after an upload. */
+CUresult graph_memory_uploaded(const struct graph_memory_turn *turn, CUresult result);
 void graph_memory_forget(CUgraphExec exec);
 
 #endif

@@ -38,7 +38,7 @@ HOOK_EXPORT CUresult cuGraphLaunch_ptsz(CUgraphExec exec, CUstream stream) {
 static CUresult upload_graph(launch_fn real, CUgraphExec exec, CUstream stream, CUstream plain) {
   struct graph_memory_turn turn;
   CUresult result = graph_memory_before(&turn, exec, plain);
-  return result == CUDA_SUCCESS ? graph_memory_after(&turn, real(exec, stream)) : result;
+  return result == CUDA_SUCCESS ? graph_memory_uploaded(&turn, real(exec, stream)) : result;
 }
 
 HOOK_EXPORT CUresult cuGraphUpload(CUgraphExec exec, CUstream stream) {

@@ -51,6 +51,16 @@ describe('memory of pools', () => {
   });
 });
 
+describe('memory of graphs', () => {
+  it('is charged at the launch, added as nodes or captured, and kept until trimmed', () => {
+    const slice = aSlice(256);
+    const ran = slice.run([`${BUILT}/bin/graph-memory`]);
+    expect(ran.stderr).toBe('');
+    expect(lastJson(ran)).toEqual({ held: true });
+    expect(slice.region().devices[0]?.peakBytes).toBeLessThanOrEqual(256 * MIB);
+  });
+});
+
 describe('what the driver takes for itself', () => {
   const aHeavySlice = (mib: number): Slice => heavy.slice({ gpu: heavy.gpu(0), mib });
 

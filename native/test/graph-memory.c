@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Graphs' memory is charged at the launch, kept until trimmed; linked with the driver, run in a slice of 256 MiB.
+#include "cuda-abi.h"
+#include "test.h"
+
+#define MIB (1ull << 20)
+#define TOTAL (256 * MIB)
+
+CUresult cuInit(unsigned int);
+CUresult cuDevicePrimaryCtxRetain(CUcontext *, CUdevice);
+CUresult cuCtxSetCurrent(CUcontext);
+CUresult cuMemGetInfo_v2(size_t *, size_t *);
+CUresult cuMemAlloc_v2(CUdeviceptr *, size_t);
+CUresult cuMemFree_v2(CUdeviceptr);
+CUresult cuMemAllocAsync(CUdeviceptr *, size_t, CUstream);
+CUresult cuMemFreeAsync(CUdeviceptr, CUstream);
+CUresult cuStreamCreate(CUstream *, unsigned int);
+CUresult cuStreamSynchronize(CUstream);
+CUresult cuStreamBeginCapture_v2(CUstream, int);
+CUresult cuStreamEndCapture(CUstream, CUgraph *);
+CUresult cuGraphCreate(CUgraph *, unsigned int);
+CUresult cuGraphAddMemAllocNode(CUgraphNode *, CUgraph, const CUgraphNode *, size_t, struct cuda_graph_alloc *);
+CUresult cuGraphAddMemFreeNode(CUgraphNode *, CUgraph, const CUgraphNode *, size_t, CUdeviceptr);
+CUresult cuGraphInstantiateWithFlags(CUgraphExec *, CUgraph, unsigned long long);
+CUresult cuGraphLaunch(CUgraphExec, CUstream);
+CUresult cuGraphUpload(CUgraphExec, CUstream);
+CUresult cuGraphExecDestroy(CUgraphExec);
+CUresult cuDeviceGraphMemTrim(CUdevice);
+
+static CUstream stream;
+
+static size_t used(void) {
+  size_t free_bytes = 0, total_bytes = 0;
+  CLAIM(cuMemGetInfo_v2(&free_bytes, &total_bytes) == CUDA_SUCCESS && total_bytes == TOTAL);
+  return total_bytes - free_bytes;
+}
+
+static CUgraphExec made_by_nodes(size_t bytes) {
+  struct cuda_graph_alloc params = {.props = {.type = 1, .location = {CU_MEM_LOCATION_TYPE_DEVICE, 0}}, .bytes = bytes};
+  CUgraph graph;
+  CUgraphNode node, end;
+  CUgraphExec exec;
+  CLAIM(cuGraphCreate(&graph, 0) == CUDA_SUCCESS);
+  CLAIM(cuGraphAddMemAllocNode(&node, graph, NULL, 0, &params) == CUDA_SUCCESS && params.address != 0);
+  CLAIM(cuGraphAddMemFreeNode(&end, graph, &node, 1, params.address) == CUDA_SUCCESS);
+  CLAIM(cuGraphInstantiateWithFlags(&exec, graph, 0) == CUDA_SUCCESS);
+  return exec;
+}
+
+static CUgraphExec made_by_capture(size_t bytes) {
+  CUgraph graph;
+  CUgraphExec exec;
+  CUdeviceptr pointer = 0;
+  CLAIM(cuStreamBeginCapture_v2(stream, CU_CAPTURE_MODE_RELAXED) == CUDA_SUCCESS);
+  CLAIM(cuMemAllocAsync(&pointer, bytes, stream) == CUDA_SUCCESS && pointer != 0);
+  CLAIM(cuMemFreeAsync(pointer, stream) == CUDA_SUCCESS);
+  CLAIM(cuStreamEndCapture(stream, &graph) == CUDA_SUCCESS);
+  CLAIM(cuGraphInstantiateWithFlags(&exec, graph, 0) == CUDA_SUCCESS);
+  return exec;
+}
+
+static void is_charged_at_the_launch(CUgraphExec exec) {
+  CLAIM(used() == 0);
+  for (int i = 0; i < 3; i++) CLAIM(cuGraphLaunch(exec, stream) == CUDA_SUCCESS && used() == 100 * MIB);
+  CLAIM(cuStreamSynchronize(stream) == CUDA_SUCCESS && used() == 100 * MIB);
+  CLAIM(cuDeviceGraphMemTrim(0) == CUDA_SUCCESS && used() == 0);
+  CLAIM(cuGraphUpload(exec, stream) == CUDA_SUCCESS);
+  CLAIM(cuGraphLaunch(exec, stream) == CUDA_SUCCESS && used() == 100 * MIB);
+  CLAIM(cuGraphExecDestroy(exec) == CUDA_SUCCESS && used() == 100 * MIB);
+  CLAIM(cuDeviceGraphMemTrim(0) == CUDA_SUCCESS && used() == 0);
+}
+
+static void what_does_not_fit_is_not_launched(void) {
+  CUdeviceptr plain;
+  CUgraphExec large = made_by_nodes(300 * MIB), half = made_by_nodes(160 * MIB);
+  CLAIM(cuGraphLaunch(large, stream) == CUDA_ERROR_OUT_OF_MEMORY && used() == 0);
+  CLAIM(cuMemAlloc_v2(&plain, 128 * MIB) == CUDA_SUCCESS);
+  CLAIM(cuGraphLaunch(half, stream) == CUDA_ERROR_OUT_OF_MEMORY && used() == 128 * MIB);
+  CLAIM(cuMemFree_v2(plain) == CUDA_SUCCESS && cuGraphLaunch(half, stream) == CUDA_SUCCESS && used() == 160 * MIB);
+  CLAIM(cuStreamSynchronize(stream) == CUDA_SUCCESS);
+  CLAIM(cuMemAlloc_v2(&plain, 200 * MIB) == CUDA_SUCCESS && used() == 200 * MIB);
+  CLAIM(cuMemFree_v2(plain) == CUDA_SUCCESS && used() == 0);
+}
+
+int main(void) {
+  CUcontext primary;
+  CLAIM(cuInit(0) == CUDA_SUCCESS);
+  CLAIM(cuDevicePrimaryCtxRetain(&primary, 0) == CUDA_SUCCESS && cuCtxSetCurrent(primary) == CUDA_SUCCESS);
+  CLAIM(cuStreamCreate(&stream, 1) == CUDA_SUCCESS);
+  is_charged_at_the_launch(made_by_nodes(100 * MIB));
+  is_charged_at_the_launch(made_by_capture(100 * MIB));
+  what_does_not_fit_is_not_launched();
+  printf("{\"held\":true}\n");
+  return 0;
+}
