@@ -190,8 +190,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'fill the bucket at twice the rate',
     file: 'interposer/compute-bucket.c',
-    before: 'int64_t more = (int64_t)(elapsed * rate_permille / BUCKET_FULL_PERMILLE);',
-    after: 'int64_t more = (int64_t)(2 * elapsed * rate_permille / BUCKET_FULL_PERMILLE);',
+    before: 'return more;',
+    after: 'return 2 * more;',
     caughtBy: compute('26: capture, and graphs that change a graph is work'),
   },
   {
