@@ -195,26 +195,12 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: compute('26: capture, and graphs that change a graph is work'),
   },
   {
-    name: 'believe an arbiter that fell silent',
-    file: 'interposer/compute-bucket.c',
-    before: 'if (!is_heard || granted == 0) return share;',
-    after: 'if (!is_heard && granted == 0) return share;\n  if (granted == 0) return share;',
-    caughtBy: compute('12: an arbiter that fell silent'),
-  },
-  {
     name: 'charge a launch that cannot be',
     file: 'interposer/hooks-launch.c',
     before:
       'return shape->function != NULL && grid[0] && grid[1] && grid[2] && block[0] && block[1] && block[2];',
     after: 'return shape->function != NULL && grid != NULL && block != NULL;',
     caughtBy: compute('28: odd grids of nothing'),
-  },
-  {
-    name: 'hold collectives up',
-    file: 'interposer/compute.c',
-    before: 'if (launch->kind != COMPUTE_TOGETHER) wait_for_place(launch);',
-    after: 'wait_for_place(launch);',
-    caughtBy: compute('27: collectives'),
   },
   {
     name: 'lose an entry when another is removed',
