@@ -233,6 +233,10 @@ bool world_join(struct fake_world *world) {
 
 bool world_charge(struct fake_world *world, uint32_t gpu, uint64_t bytes, uint32_t memory_class) {
   struct ledger_charge charge = {gpu, memory_class, bytes};
+  const struct region_device *device = &world->ledger.region->devices[gpu];
+  /* A driver frees a process's memory as it dies; our books wait for somebody to look. A peak is not told of the dead. */
+  if (ledger_used(world->ledger.region, gpu) + bytes > __atomic_load_n(&device->peak_bytes, __ATOMIC_RELAXED))
+    ledger_reap(&world->ledger);
   return ledger_reserve(&world->ledger, charge, world->all[gpu].memory_bytes) == LEDGER_OK;
 }
 

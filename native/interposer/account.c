@@ -13,6 +13,7 @@
 #include "hooks.h"
 #include "limits.h"
 #include "pool.h"
+#include "telemetry.h"
 
 #define REGION_PATH KERF_PREFIX "/region"
 #define GRAIN 512ull
@@ -244,16 +245,6 @@ CUresult account_check(void) {
 
 /* ---- devices ---- */
 
-static void format_uuid(const CUuuid *uuid, char *text) {
-  static const char DIGITS[] = "0123456789abcdef";
-  for (int i = 0; i < 16; i++) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) *text++ = '-';
-    *text++ = DIGITS[uuid->bytes[i] >> 4];
-    *text++ = DIGITS[uuid->bytes[i] & 15];
-  }
-  *text = '\0';
-}
-
 static int find_index(const struct limits_page *page, CUdevice device) {
   CUuuid uuid;
   char text[KERF_UUID_BYTES];
@@ -261,7 +252,7 @@ static int find_index(const struct limits_page *page, CUdevice device) {
   if (DRIVER(cuDeviceGetUuid_v2)(&uuid, device) != CUDA_SUCCESS &&
       DRIVER(cuDeviceGetUuid)(&uuid, device) != CUDA_SUCCESS)
     return NOT_KNOWN;
-  format_uuid(&uuid, text);
+  limits_format_uuid(uuid.bytes, text);
   return limits_find(page, text);
 }
 
@@ -347,7 +338,9 @@ uint64_t account_round(uint64_t bytes) {
 CUresult account_try(const struct ledger_charge *charge) {
   const struct limits_page *page = limits_read();
   if (page == NULL || !is_ready()) return CUDA_ERROR_NO_DEVICE;
+  uint64_t start_ns = telemetry_sample();
   bool fits = ledger_try(&ledger, *charge, limits_growth(page, charge->device)) == LEDGER_OK;
+  telemetry_alloc(region, start_ns);
   return fits ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 }
 

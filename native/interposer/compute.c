@@ -7,6 +7,7 @@
 
 #include "account.h"
 #include "hooks.h"
+#include "telemetry.h"
 
 /* Small launches are paid ahead by so much, so that most of them touch nothing shared. */
 #define CREDIT_NS 250000ll
@@ -44,13 +45,6 @@ void compute_restore(int mode) {
   if (mode != CU_CAPTURE_MODE_RELAXED) DRIVER(cuThreadExchangeStreamCaptureMode)(&mode);
 }
 
-static void add_to_histogram(uint64_t *histogram, uint64_t ns, uint64_t base_ns) {
-  uint32_t bucket = 0;
-  for (; bucket < REGION_BUCKETS - 1 && ns >= base_ns << bucket; bucket++) {
-  }
-  __atomic_fetch_add(&histogram[bucket], 1, __ATOMIC_RELAXED);
-}
-
 /* With several devices all of a batch goes to the current one: of an unlimited slice it is no more than a hint. */
 void compute_count(void) {
   CUcontext context;
@@ -65,7 +59,7 @@ void compute_count(void) {
 static void note_wait(struct region_device *device, uint64_t waited_ns) {
   struct region *region = account_region();
   __atomic_fetch_add(&device->throttled_ns, waited_ns, __ATOMIC_RELAXED);
-  if (region != NULL) add_to_histogram(region->throttle_histogram, waited_ns, REGION_THROTTLE_BASE_NS);
+  if (region != NULL) telemetry_add(region->throttle_histogram, waited_ns, REGION_THROTTLE_BASE_NS);
 }
 
 static void end_probe(struct compute_launch *launch) {
@@ -226,7 +220,7 @@ static bool find_device(struct compute_launch *launch) {
 /* Of launches that are measured: the dearest ones. */
 static void note_own(uint64_t own_ns) {
   struct region *region = account_region();
-  if (region != NULL) add_to_histogram(region->launch_histogram, own_ns, REGION_HOOK_BASE_NS);
+  if (region != NULL) telemetry_add(region->launch_histogram, own_ns, REGION_HOOK_BASE_NS);
 }
 
 static void before_slowly(struct compute_launch *launch, const struct cost_shape *shape, uint32_t due) {

@@ -71,3 +71,13 @@ uint64_t limits_growth(const struct limits_page *page, uint32_t index) {
   uint64_t most = now > guaranteed ? now : guaranteed;
   return most < ceiling ? most : ceiling;
 }
+
+void limits_format_uuid(const unsigned char bytes[16], char *text) {
+  static const char DIGITS[] = "0123456789abcdef";
+  for (int i = 0; i < 16; i++) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) *text++ = '-';
+    *text++ = DIGITS[bytes[i] >> 4];
+    *text++ = DIGITS[bytes[i] & 15];
+  }
+  *text = '\0';
+}

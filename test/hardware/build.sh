@@ -17,9 +17,10 @@ gcc $flags -o "$out/bin/kerf-workload" $(find "$native/workload" -name '*.c' ! -
 gcc $flags -o "$out/bin/make-slice" "$native/tools/make-slice.c"
 gcc $flags -o "$out/bin/bench-alloc" "$native/bench/bench-alloc.c" -ldl
 
-# What lies in both libraries; files with nvml in their names are the second one's own, all others the first's. Only files that name
+# What lies in both libraries; CMakeLists.txt says what is the second one's own, all others are the first's. Only files that name
 # the prefix are compiled for each tenant.
 both="driver limits loader trampoline"
+own=$(sed -n '/^add_library(kerf_nvml/,/)/p' "$interposer/CMakeLists.txt" | grep -o '[a-z-]*\.c' | sed 's/\.c$//' | tr '\n' ' ')
 pic="$flags -fPIC -fvisibility=hidden -fno-stack-protector -c"
 tenants="a b c"
 for source in "$interposer"/*.c "$native"/ledger/*.c; do
@@ -48,7 +49,7 @@ for tenant in $tenants; do
     name=${name#?-}
     case " $both " in *" $name "*) nvml="$nvml $object" ;; esac
     if [ -e "$native/ledger/$name.c" ]; then nvml="$nvml $object"; fi
-    case $name in *nvml*) nvml="$nvml $object" ;; *) cuda="$cuda $object" ;; esac
+    case " $own " in *" $name "*) nvml="$nvml $object" ;; *) cuda="$cuda $object" ;; esac
   done
   # This one alone sends dlopen elsewhere.
   shared "$tenant" libkerf.so libcuda.so.1 -DKERF_WITH_DLOPEN $cuda "$out/work/cuda-trampolines.S"

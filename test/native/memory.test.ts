@@ -77,6 +77,9 @@ describe('eight processes over every API at once', () => {
     expect(hammer).toMatchObject({ failed_procs: 0, wrong_codes: 0, limit_bytes: 1024 * MIB });
     expect(hammer.refusals).toBeGreaterThan(0);
     expect(hammer.max_used_bytes).toBeLessThanOrEqual(1024 * MIB);
+    // One charge in 64 is timed.
+    const timed = slice.region().telemetry?.allocHistogram.reduce((sum, count) => sum + count, 0);
+    expect(timed).toBeGreaterThan(8);
     expect(slice.region().devices[0]?.peakBytes).toBeLessThanOrEqual(1024 * MIB);
     expect(machine.physical(1).peakBytes).toBeLessThanOrEqual(1024 * MIB);
     expect(slice.region().devices[0]?.usedBytes).toBe(0);

@@ -61,6 +61,9 @@ export class Machine {
 
   /** What the fake driver itself holds on a GPU, by its own books: they stand at the head of its state. */
   physical(index: number): RegionDevice {
+    // Of processes that died it still tells until the next one comes.
+    const env = { ...process.env, KERF_FAKE_DIR: this.node, LD_LIBRARY_PATH: PATHS.fakeFolder };
+    spawnSync(PATHS.workload, ['info'], { env });
     const state = decodeRegion(readFileSync(join(this.node, 'state')).subarray(0, REGION.bytes));
     const device = state.ok ? state.value.devices[index] : undefined;
     if (device === undefined) throw new Error(`bug: no books of GPU ${index}`);

@@ -75,7 +75,14 @@ export const PARTS: readonly Part[] = [
     needs: ['build'],
     missing: () => (existsSync(`${NATIVE}/CTestTestfile.cmake`) ? null : 'no native tests were built'),
   },
-  { name: 'quick', command: vitest('quick'), counting: 'vitest', timeoutMinutes: 5, needs: ['build'] },
+  {
+    name: 'quick',
+    command: vitest('quick'),
+    counting: 'vitest',
+    isTriedAgain: true,
+    timeoutMinutes: 15,
+    needs: ['build'],
+  },
   {
     name: 'cluster',
     command: vitest('cluster'),
