@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The parts of run.sh, which sets: out results uuid bare workload each_s ns_per_iteration fake peer.
+# The parts of run.sh, which sets: out results uuid bare workload each_s limits ns_per_iteration fake peer.
 
 line() { printf '%s\n' "$1" | tee -a "$results"; }
 number() { printf '%s' "$1" | grep -o "\"$2\":-\{0,1\}[0-9.]*" | head -n 1 | cut -d: -f2; }
@@ -143,7 +143,7 @@ part_compute() {
     for pattern in async sync graph; do
       alone=$(launch "$workload" launch --pattern $pattern --kernel-us $us) || true
       natural=$(number "$alone" busy_share)
-      for percent in 10 30 50 70 90; do
+      for percent in $limits; do
         has_time 8 || { line "{\"part\":\"compute\",\"cut\":\"$us us $pattern $percent %\"}" && break 3; }
         slice a 8192:$((percent * 10))
         ran=$(launch within a "$workload" launch --pattern $pattern --kernel-us $us) || true

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What must be seen on a real GPU. Needs gcc, the driver, a shell; no root, no cmake, no package registry.
 #
-#   test/hardware/run.sh [--fake] [--seconds S] [--out DIR] [--peer LIBVGPU.SO] [PART...]
+#   test/hardware/run.sh [--fake] [--seconds S] [--limits LIST] [--out DIR] [--peer LIBVGPU.SO] [PART...]
 #
 #   loads     2 minutes   everything builds, loads and tells the slice's figures; names the driver exports beyond ours
 #   memory    6 minutes   every way of asking, filled to the limit and hammered by 8 processes; what NVML saw; kill -9
@@ -14,14 +14,16 @@
 # that is done there is not run again. Last line: `N passed, N failed`; exit code 1 where one failed.
 #   --fake   the same on a fake H200 (built by `npm run build:native`), to know that the check itself is sound
 #   --seconds S  of each run, 3 when absent; less is a rehearsal whose figures mean little
+#   --limits LIST  of the compute part, in percent: '10 30 50 70 90' when absent
 #   --peer   HAMi-core's library: six compute cases on it too, in the same run
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-out='' fake='' peer='' each_s=3 parts=''
+out='' fake='' peer='' each_s=3 limits='10 30 50 70 90' parts=''
 while [ $# -gt 0 ]; do
   case $1 in
   --fake) fake=1 ;;
   --seconds) each_s=$2 && shift ;;
+  --limits) limits=$2 && shift ;;
   --out) out=$2 && shift ;;
   --peer) peer=$2 && shift ;;
   -h | --help) sed -n '3,18p' "$0" | cut -c3- && exit 0 ;;
