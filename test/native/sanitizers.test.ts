@@ -45,7 +45,8 @@ describe('the fuzz of region, limits page, loader cache and proc addresses', () 
   );
 });
 
-describe.runIf(isLong)('libkerf itself', () => {
+// They take minutes to build: only then are they tests at all.
+describe.each(isLong ? ['libkerf'] : [])('%s itself', () => {
   const sanitized = (preset: string): Slice => {
     const slice = machine.slice({ gpu: machine.gpu(0), mib: 2048 });
     for (const library of ['libkerf.so', 'libkerf-nvml.so'])
