@@ -2,35 +2,13 @@
 // bench-alloc LIVE ROUNDS: nanoseconds of one cuMemAlloc and its cuMemFree while LIVE other allocations live.
 // Best of seven runs: on a shared machine the others measure the neighbours.
 #define _GNU_SOURCE
-#include <dlfcn.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#include "cuda-abi.h"
+#define PROGRAM "bench-alloc"
+#include "driver.h"
 
 #define RUNS 7
 
 static CUresult (*alloc)(CUdeviceptr *, size_t);
 static CUresult (*release)(CUdeviceptr);
-
-static double now_ns(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static void check(CUresult code, const char *what) {
-  if (code == CUDA_SUCCESS) return;
-  fprintf(stderr, "bench-alloc: %s answered %d\n", what, code);
-  exit(1);
-}
-
-static void resolve(void *library, void *out, const char *name) {
-  void *found = dlsym(library, name);
-  memcpy(out, &found, sizeof(found));
-}
 
 static void start(void) {
   CUresult (*init)(unsigned int), (*retain)(CUcontext *, CUdevice), (*set)(CUcontext);

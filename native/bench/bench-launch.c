@@ -2,14 +2,8 @@
 // bench-launch ROUNDS [KERNEL]: nanoseconds of one cuLaunchKernel, the least of twenty runs of ROUNDS: on a shared
 // machine the others measure the neighbours. The first run is not counted: a limiter learns in it.
 #define _GNU_SOURCE
-#include <dlfcn.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#include "cuda-abi.h"
+#define PROGRAM "bench-launch"
+#include "driver.h"
 
 #define RUNS 20
 
@@ -17,23 +11,6 @@ typedef CUresult (*launch_fn)(CUfunction, unsigned int, unsigned int, unsigned i
                               unsigned int, unsigned int, CUstream, void **, void **);
 
 static launch_fn launch;
-
-static double now_ns(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static void check(CUresult code, const char *what) {
-  if (code == CUDA_SUCCESS) return;
-  fprintf(stderr, "bench-launch: %s answered %d\n", what, code);
-  exit(1);
-}
-
-static void resolve(void *library, void *out, const char *name) {
-  void *found = dlsym(library, name);
-  memcpy(out, &found, sizeof(found));
-}
 
 static CUfunction start(const char *kernel) {
   CUresult (*init)(unsigned int), (*retain)(CUcontext *, CUdevice), (*set)(CUcontext);

@@ -3,7 +3,7 @@
 import type { LocalSliceState, LocalState } from '../../observing/local.js';
 import type { DeviceState } from '../../observing/state.js';
 import { type Cell, type Column, mibText, type Paper, paint, renderOn, toned } from './table.js';
-import { usedCell } from './usage-frame.js';
+import { amountCell, DEVICE_COLUMNS, refusedCell, usedCell } from './usage-frame.js';
 
 export interface LocalLook {
   readonly state: LocalState;
@@ -20,14 +20,7 @@ interface Row extends LocalSliceState {
 const NS_PER_MS = 1e6;
 
 const DEVICES: readonly Column<DeviceState>[] = [
-  { title: 'DEV', align: 'right', cell: (row) => String(row.index) },
-  { title: 'MODEL', cell: (row) => row.model },
-  { title: 'MEMORY', align: 'right', cell: (row) => mibText(row.memoryMiB) },
-  { title: 'GRANTED', align: 'right', cell: (row) => mibText(row.grantedMiB) },
-  { title: 'USED', align: 'right', cell: (row) => mibText(row.usedMiB) },
-  { title: 'USED OF DEVICE', spare: 1, cell: (row) => usedCell(row.usedMiB, row.memoryMiB) },
-  { title: 'CORES', align: 'right', spare: 2, cell: (row) => `${row.grantedCorePercent} %` },
-  { title: 'SLICES', align: 'right', cell: (row) => String(row.slices) },
+  ...DEVICE_COLUMNS,
   { title: 'UUID', spare: 0, cell: (row) => row.id },
 ];
 
@@ -36,9 +29,9 @@ const SLICES: readonly Column<Row>[] = [
   { title: 'DEV', align: 'right', cell: (row) => (row.index === null ? '?' : String(row.index)) },
   { title: 'GRANTED', align: 'right', cell: (row) => mibText(row.memoryMiB) },
   { title: 'UP TO', align: 'right', spare: 3, cell: upToCell },
-  { title: 'USED', align: 'right', cell: (row) => amount(row.usedMiB) },
+  { title: 'USED', align: 'right', cell: (row) => amountCell(row.usedMiB) },
   { title: 'USED OF SLICE', spare: 1, cell: usedOfSlice },
-  { title: 'PEAK', align: 'right', spare: 2, cell: (row) => amount(row.peakMiB) },
+  { title: 'PEAK', align: 'right', spare: 2, cell: (row) => amountCell(row.peakMiB) },
   { title: 'REFUSED', align: 'right', cell: refusedCell },
   { title: 'CORES', align: 'right', spare: 5, cell: coresCell },
   {
@@ -51,9 +44,6 @@ const SLICES: readonly Column<Row>[] = [
   { title: 'COMMAND', shrinks: true, cell: commandCell },
 ];
 
-const amount = (value: number | null): Cell =>
-  value === null ? toned('?', 'dim') : toned(mibText(value), 'plain');
-
 function upToCell(row: Row): Cell {
   if (row.burstMiB === row.memoryMiB) return toned('-', 'dim');
   return toned(
@@ -64,11 +54,6 @@ function upToCell(row: Row): Cell {
 
 function usedOfSlice(row: Row): Cell {
   return row.usedMiB === null ? toned('?', 'dim') : usedCell(row.usedMiB, row.nowMiB);
-}
-
-function refusedCell(row: Row): Cell {
-  if (row.refusals === null) return toned('?', 'dim');
-  return toned(String(row.refusals), row.refusals > 0 ? 'warn' : 'plain');
 }
 
 function coresCell(row: Row): string {

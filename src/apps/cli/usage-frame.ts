@@ -39,8 +39,8 @@ export function usedCell(used: number, most: number): Cell {
   return toned(`${bar(part, BAR_WIDTH)} ${String(Math.round(part * 100)).padStart(3)} %`, tone);
 }
 
-const DEVICES: readonly Column<DeviceRow>[] = [
-  { title: 'NODE', cell: (row) => row.node },
+/** Of a device, wherever it stands. */
+export const DEVICE_COLUMNS: readonly Column<DeviceState>[] = [
   { title: 'DEV', align: 'right', cell: (row) => String(row.index) },
   { title: 'MODEL', cell: (row) => row.model },
   { title: 'MEMORY', align: 'right', cell: (row) => mibText(row.memoryMiB) },
@@ -49,6 +49,11 @@ const DEVICES: readonly Column<DeviceRow>[] = [
   { title: 'USED OF DEVICE', spare: 1, cell: (row) => usedCell(row.usedMiB, row.memoryMiB) },
   { title: 'CORES', align: 'right', spare: 2, cell: (row) => `${row.grantedCorePercent} %` },
   { title: 'SLICES', align: 'right', cell: (row) => String(row.slices) },
+];
+
+const DEVICES: readonly Column<DeviceRow>[] = [
+  { title: 'NODE', cell: (row) => row.node },
+  ...DEVICE_COLUMNS,
   { title: 'HEALTH', cell: (row) => (row.healthy ? toned('healthy', 'good') : toned('unhealthy', 'bad')) },
 ];
 
@@ -58,9 +63,9 @@ const SLICES: readonly Column<SliceRow>[] = [
   { title: 'POD', cell: (row) => `${row.namespace}/${row.pod}` },
   { title: 'CONTAINER', spare: 4, cell: (row) => row.container },
   { title: 'GRANTED', align: 'right', cell: (row) => mibText(row.memoryMiB) },
-  { title: 'USED', align: 'right', cell: (row) => amount(row.usedMiB) },
+  { title: 'USED', align: 'right', cell: (row) => amountCell(row.usedMiB) },
   { title: 'USED OF SLICE', spare: 1, cell: usedOfSlice },
-  { title: 'PEAK', align: 'right', spare: 3, cell: (row) => amount(row.peakMiB) },
+  { title: 'PEAK', align: 'right', spare: 3, cell: (row) => amountCell(row.peakMiB) },
   { title: 'REFUSED', align: 'right', cell: refusedCell },
   {
     title: 'CORES',
@@ -71,7 +76,8 @@ const SLICES: readonly Column<SliceRow>[] = [
   { title: 'NOTE', shrinks: true, cell: noteCell },
 ];
 
-function amount(value: number | null): Cell {
+/** In MiB; null where nobody can tell. */
+export function amountCell(value: number | null): Cell {
   return value === null ? toned('?', 'dim') : toned(mibText(value), 'plain');
 }
 
@@ -79,7 +85,7 @@ function usedOfSlice(row: SliceRow): Cell {
   return row.usedMiB === null ? toned('?', 'dim') : usedCell(row.usedMiB, row.memoryMiB);
 }
 
-function refusedCell(row: SliceRow): Cell {
+export function refusedCell(row: { readonly refusals: number | null }): Cell {
   if (row.refusals === null) return toned('?', 'dim');
   return toned(String(row.refusals), row.refusals > 0 ? 'warn' : 'plain');
 }
