@@ -25,12 +25,6 @@ static int64_t credit[KERF_DEVICES_MAX];
 static uint64_t unfenced[KERF_DEVICES_MAX];
 uint64_t compute_uncounted;
 
-uint64_t compute_now(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 void compute_sleep(uint64_t until_ns) {
   struct timespec until = {(time_t)(until_ns / 1000000000u), (long)(until_ns % 1000000000u)};
   clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
@@ -103,7 +97,7 @@ static uint64_t wait_left(struct compute_launch *launch, uint64_t now) {
 }
 
 static uint64_t wait_while(struct compute_launch *launch, uint64_t now) {
-  for (uint64_t wait; (wait = wait_left(launch, now)) != 0; now = compute_now()) {
+  for (uint64_t wait; (wait = wait_left(launch, now)) != 0; now = telemetry_now()) {
     __atomic_store_n(&launch->device->demand_ns, now, __ATOMIC_RELAXED);
     compute_sleep(now + (wait < BUCKET_LOOK_NS ? wait : BUCKET_LOOK_NS));
     compute_settle(launch->context);
@@ -114,7 +108,7 @@ static uint64_t wait_while(struct compute_launch *launch, uint64_t now) {
 /* The second look is for two who found the way free at the same moment, a prober and another: each has said by then that
  * he goes, so one of them sees it. */
 static void wait_for_place(struct compute_launch *launch) {
-  uint64_t start = compute_now();
+  uint64_t start = telemetry_now();
   uint64_t now = wait_while(launch, start);
   bucket_launch(launch->device, launch->paid_ns, now);
   if (!launch->is_unknown) now = wait_while(launch, now);
@@ -146,9 +140,9 @@ static bool is_crowded(const struct compute_launch *launch) {
 }
 
 static void wait_for_room(struct compute_launch *launch) {
-  uint64_t start = compute_now();
+  uint64_t start = telemetry_now();
   uint64_t now = start;
-  for (uint64_t pause = POLL_LEAST_NS; is_crowded(launch) && now - start < LET_GO_NS; now = compute_now()) {
+  for (uint64_t pause = POLL_LEAST_NS; is_crowded(launch) && now - start < LET_GO_NS; now = telemetry_now()) {
     compute_sleep(now + pause);
     pause = pause * 2 < POLL_MOST_NS ? pause * 2 : POLL_MOST_NS;
   }
@@ -224,7 +218,7 @@ static void note_own(uint64_t own_ns) {
 }
 
 static void before_slowly(struct compute_launch *launch, const struct cost_shape *shape, uint32_t due) {
-  uint64_t start = compute_now();
+  uint64_t start = telemetry_now();
   int mode = compute_relax();
   launch->waited_ns = 0;
   if ((launch->key->flags & COST_NAMED) == 0) ask_name(launch->key, shape);
@@ -239,7 +233,7 @@ static void before_slowly(struct compute_launch *launch, const struct cost_shape
   if (due > 0) {
     launch->was_idle = DRIVER(cuStreamQuery)(launch->stream) == CUDA_SUCCESS;
     launch->span = compute_span_open(launch->context, launch->stream, true);
-    launch->begun_ns = compute_now();
+    launch->begun_ns = telemetry_now();
     note_own(launch->begun_ns - start - launch->waited_ns);
   }
   if (launch->span == NULL) end_probe(launch);
@@ -292,7 +286,7 @@ static void fence(struct compute_launch *launch) {
 
 CUresult compute_after(struct compute_launch *launch, CUresult result) {
   if (launch->key == NULL || (launch->is_paid_ahead && result == CUDA_SUCCESS)) return result;
-  if (launch->span != NULL) launch->gap_ns = compute_now() - launch->begun_ns;
+  if (launch->span != NULL) launch->gap_ns = telemetry_now() - launch->begun_ns;
   if (result != CUDA_SUCCESS) refund(launch);
   else fence(launch);
   return result;

@@ -72,7 +72,6 @@ void compute_forget_context(CUcontext context);
 /* ---- inside of compute*.c ---- */
 
 extern struct cost_table compute_costs;
-uint64_t compute_now(void);
 void compute_sleep(uint64_t until_ns);
 /* Events are read in relaxed mode: in the others a query would end a capture that another stream is in. */
 int compute_relax(void);

@@ -7,6 +7,8 @@
 
 #include "region.h"
 
+/* CLOCK_MONOTONIC in nanoseconds, by libc: a test's virtual clock takes its place. */
+uint64_t telemetry_now(void);
 /* Adds one to the bucket of `ns`; bucket i ends at base_ns << i, the last takes all beyond. */
 void telemetry_add(uint64_t histogram[REGION_BUCKETS], uint64_t ns, uint64_t base_ns);
 /* CLOCK_MONOTONIC in nanoseconds where this charge is one to be timed; else 0. */
