@@ -132,7 +132,7 @@ async function startNode(cluster: Cluster, node: ClusterNode, options: KerfOptio
 /** GET from inside the cluster's network namespace; undefined while nobody answers well. */
 export async function getInside(cluster: Cluster, url: string): Promise<string | undefined> {
   const fetchIt =
-    'fetch(process.argv[1]).then(async(r)=>{process.stdout.write(await r.text());process.exit(r.ok?0:1)},()=>process.exit(1))';
+    'fetch(process.argv[1]).then(async(r)=>{const t=await r.text();process.stdout.write(t,()=>process.exit(r.ok?0:1))},()=>process.exit(1))';
   const answer = await cluster.execInside([process.execPath, '-e', fetchIt, url]);
   return answer.code === 0 ? answer.stdout : undefined;
 }

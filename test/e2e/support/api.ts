@@ -123,8 +123,27 @@ export class Api {
         const good = pods.filter((pod) => pod.status.phase === 'Running' && isReady(pod));
         return good.length >= count ? good : undefined;
       },
-      { timeoutMs },
+      { timeoutMs, why: () => this.whyNot(namespace) },
     );
+  }
+
+  /** A line for each of the first ten pods that do not run, and their latest events. */
+  private async whyNot(namespace: string): Promise<string> {
+    const stuck = (await this.pods(namespace)).filter(
+      (pod) => pod.status.phase !== 'Running' || !isReady(pod),
+    );
+    const lines = stuck.slice(0, 10).map(async ({ metadata, spec, status }) => {
+      const states = (status.containerStatuses ?? []).map(({ state }) => JSON.stringify(state));
+      const refused = (status.conditions ?? []).flatMap((each) => (each.message ? [each.message] : []));
+      const events = (await this.events(namespace, metadata.name)).slice(-3);
+      return [
+        `  ${metadata.name} on ${spec.nodeName ?? 'no node'}: ${status.phase} ${status.reason ?? ''}`,
+        ...states,
+        ...refused,
+        ...events.map(({ reason, message }) => `${reason}: ${message}`),
+      ].join('\n    ');
+    });
+    return [`${stuck.length} pods do not run:`, ...(await Promise.all(lines))].join('\n');
   }
 
   async makeNamespace(name: string, labels: Readonly<Record<string, string>> = {}): Promise<void> {

@@ -3,6 +3,8 @@
 export interface WaitOptions {
   readonly timeoutMs?: number;
   readonly everyMs?: number;
+  /** Asked once when time is up: what a reader needs to see why (a CI machine is gone by then). */
+  readonly why?: () => Promise<string>;
 }
 
 /**
@@ -22,10 +24,14 @@ export async function waitFor<T>(
       return undefined;
     });
     if (answer !== undefined && answer !== null && answer !== false) return answer;
-    if (Date.now() > deadline)
-      throw new Error(`waited in vain for: ${what}${last ? ` (${String(last)})` : ''}`);
+    if (Date.now() > deadline) throw new Error(await inVain(what, last, options));
     await pause(options.everyMs ?? 200);
   }
+}
+
+async function inVain(what: string, last: unknown, { why }: WaitOptions): Promise<string> {
+  const reasons = [String(last), (await why?.().catch(String)) ?? ''];
+  return [`waited in vain for: ${what}`, ...reasons.filter((reason) => reason !== '')].join('\n');
 }
 
 export function pause(ms: number): Promise<void> {
