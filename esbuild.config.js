@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `npm run build:js`: each door becomes one file in dist/. Types are checked by `npm run check`, not here.
+import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, renameSync } from 'node:fs';
 import { build } from 'esbuild';
 
@@ -18,6 +19,20 @@ const COMMANDS = ['kerf'];
 const REQUIRE =
   "import { createRequire as kerfRequire } from 'node:module'; const require = kerfRequire(import.meta.url);";
 
+/** The commit; KERF_REVISION says it where there is no repository (an image's build). */
+function revisionNow() {
+  if (process.env.KERF_REVISION) return process.env.KERF_REVISION;
+  try {
+    const git = (...args) => execFileSync('git', args, { encoding: 'utf8', stdio: 'pipe' }).trim();
+    const isChanged = git('status', '--porcelain', '--untracked-files=no') !== '';
+    return `${git('rev-parse', '--short=12', 'HEAD')}${isChanged ? '-changed' : ''}`;
+  } catch {
+    return 'unknown';
+  }
+}
+
+const REVISION = JSON.stringify(revisionNow());
+
 for (const [door, name] of Object.entries(DOORS)) {
   if (!existsSync(door)) {
     console.log(`skipped  ${door} (not there yet)`);
@@ -35,6 +50,7 @@ for (const [door, name] of Object.entries(DOORS)) {
     legalComments: 'none',
     logLevel: 'warning',
     external: ['*.node', 'koffi'],
+    define: { KERF_REVISION: REVISION },
     banner: { js: COMMANDS.includes(name) ? `#!/usr/bin/env node\n${REQUIRE}` : REQUIRE },
   });
   if (COMMANDS.includes(name)) chmodSync(outfile, 0o755);

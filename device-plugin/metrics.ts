@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the plugin counts about itself; devices and slices are the monitor's to tell.
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { ownRegistry } from '../src/adapters/exposition/own-registry.js';
 import type { SlotRow } from './slot-rows.js';
 
 export type PluginMetrics = ReturnType<typeof createMetrics>;
@@ -17,7 +18,7 @@ const NAMES = {
 
 /** A registry of its own: two plugins in one test do not share counters. */
 export function createMetrics(rows: () => readonly SlotRow[]) {
-  const registry = new Registry();
+  const registry = ownRegistry('device-plugin');
   const counter = ([name, help]: readonly [string, string]) =>
     new Counter({ name, help, registers: [registry] });
   const preStarts = new Counter({

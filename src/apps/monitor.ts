@@ -9,6 +9,7 @@
 import { hostname } from 'node:os';
 import { Command } from 'commander';
 import { pino } from 'pino';
+import { ownRegistry } from '../adapters/exposition/own-registry.js';
 import { CONTENT_TYPE, exposition } from '../adapters/exposition/prometheus.js';
 import { json, type Serving, plain, type Routes, serveRoutes } from '../adapters/http/routes.js';
 import { type Driver, openDriver } from '../adapters/nvml/driver.js';
@@ -96,10 +97,11 @@ function shared(act: () => Promise<NodeUsage>): () => Promise<NodeUsage> {
 }
 
 function routesOf(usageNow: () => Promise<NodeUsage>): Routes {
+  const own = ownRegistry('monitor');
   return {
     '/metrics': async () => ({
       contentType: CONTENT_TYPE,
-      body: await exposition(familiesOf(await usageNow())),
+      body: await exposition(familiesOf(await usageNow()), own),
     }),
     '/v1/usage': async () => json(stateOf(await usageNow())),
     // Always 200: restarting us brings back neither plugin nor driver.

@@ -11,7 +11,7 @@ export type Labels = Readonly<Record<string, string>>;
 export interface Metric {
   readonly name: string;
   readonly kind: MetricKind;
-  readonly unit: 'bytes' | 'ratio' | 'count' | 'bool' | 'seconds';
+  readonly unit: 'bytes' | 'ratio' | 'count' | 'bool' | 'seconds' | 'info';
   readonly help: string;
   readonly labels: readonly string[];
 }
@@ -150,6 +150,22 @@ const CLASS_METRIC: Metric = {
   labels: [...SLICE_LABELS, 'class'],
 };
 
+/** Joins the rows of a slice with its device and slot; its value is always 1. */
+const INFO_METRIC: Metric = {
+  name: 'kerf_slice_info',
+  kind: 'gauge',
+  unit: 'info',
+  help: 'Which slot of which device a container has; always 1, to be joined with the other rows of the slice.',
+  labels: [...SLICE_LABELS, 'model', 'index', 'slot', 'uid', 'enforcement'],
+};
+
+function infoSample({ devices }: NodeUsage, slice: SliceUsage, labels: Labels): Sample {
+  const device = devices.find(({ id }) => id === slice.deviceId);
+  const known = { model: device?.model ?? '', index: device === undefined ? '' : String(device.index) };
+  const { slot, pod, enforcement } = slice;
+  return { labels: { ...labels, ...known, slot, uid: pod.uid, enforcement }, value: 1 };
+}
+
 function classSamples({ used }: SliceUsage, labels: Labels): readonly Sample[] {
   return REGION_CLASSES.map((name, at) => ({
     labels: { ...labels, class: name },
@@ -172,6 +188,7 @@ export const METRICS: readonly Metric[] = [
   ...DEVICE_METRICS,
   ...SLICE_METRICS,
   CLASS_METRIC,
+  INFO_METRIC,
   ...SOURCE_METRICS,
 ];
 
@@ -186,6 +203,7 @@ export function familiesOf(usage: NodeUsage): readonly Family[] {
     ...DEVICE_METRICS.map((row) => familyOf(row, devices)),
     ...SLICE_METRICS.map((row) => familyOf(row, slices)),
     { metric: CLASS_METRIC, samples: slices.flatMap(({ subject, labels }) => classSamples(subject, labels)) },
+    { metric: INFO_METRIC, samples: slices.map(({ subject, labels }) => infoSample(usage, subject, labels)) },
     ...SOURCE_METRICS.map((row) => familyOf(row, sources)),
   ];
 }

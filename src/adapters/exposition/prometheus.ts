@@ -4,11 +4,14 @@ import type { Family } from '../../observing/metrics.js';
 
 export const CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 
-/** Prometheus text of the families. Made anew each time: a slice that is gone leaves no last value behind. */
-export async function exposition(families: readonly Family[]): Promise<string> {
+/**
+ * Prometheus text of the families, after what `own` holds. Families are made anew each time: a slice that is gone
+ * leaves no last value behind.
+ */
+export async function exposition(families: readonly Family[], own?: Registry): Promise<string> {
   const registry = new Registry();
   for (const family of families) addFamily(registry, family);
-  return registry.metrics();
+  return [await own?.metrics(), await registry.metrics()].join('');
 }
 
 function addFamily(registry: Registry, { metric, samples }: Family): void {

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // prom-client over the table of the scheduler's metrics.
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { type MetricRow, SCHEDULER_METRICS } from '../../observing/scheduler-metrics.js';
+import { ownRegistry } from './own-registry.js';
 
 type Name = keyof typeof SCHEDULER_METRICS;
 type Labels = Readonly<Record<string, string>>;
 
 export class SchedulerRegistry {
-  private readonly registry = new Registry();
+  private readonly registry = ownRegistry('scheduler');
   private readonly metrics = new Map<Name, Counter | Gauge | Histogram>();
 
   constructor() {
-    collectDefaultMetrics({ register: this.registry });
     for (const [name, row] of Object.entries(SCHEDULER_METRICS))
       this.metrics.set(name as Name, create(row, this.registry));
   }

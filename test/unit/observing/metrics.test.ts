@@ -34,6 +34,7 @@ describe('metrics', () => {
     ['kerf_slice_launches_total', 9],
     ['kerf_slice_unknown_symbols_total', 0],
     ['kerf_slice_memory_class_bytes', 3 * MIB],
+    ['kerf_slice_info', 1],
     ['kerf_slice_enforced', 1],
     ['kerf_slice_unreadable', 0],
     ['kerf_monitor_source_up', 1],
@@ -50,6 +51,16 @@ describe('metrics', () => {
   it('carry exactly the labels of the table', () => {
     for (const { metric, samples: rows } of familiesOf(usageOf(aNode())))
       for (const row of rows) expect(Object.keys(row.labels)).toEqual(metric.labels);
+  });
+
+  it('tell which slot of which device a container has, also where the driver does not answer', () => {
+    const [known] = samples().get('kerf_slice_info') ?? [];
+    expect(known?.labels).toEqual({
+      ...{ node: 'n1', device: 'GPU-1', namespace: 'a', pod: 'p', container: 'main' },
+      ...{ model: 'A100-40G', index: '0', slot: 's1', uid: 'u1', enforcement: 'enforced' },
+    });
+    const [unknown] = samples({ devices: [] }).get('kerf_slice_info') ?? [];
+    expect(unknown?.labels).toMatchObject({ device: 'GPU-1', model: '', index: '', slot: 's1' });
   });
 
   it('have no sample where nobody counts, and say so', () => {
