@@ -38,12 +38,22 @@ export interface Overcommit {
   readonly splits?: number;
 }
 
+/** What holds for running pods, said to the programs on their node (core/node-rules). */
+export interface NodeRule {
+  /** Absent: every pod. */
+  readonly match?: { readonly namespaces: readonly string[] };
+  readonly onEscape?: 'report' | 'throttle' | 'kill';
+  readonly compute?: 'hard' | 'soft';
+  readonly lendMemory?: boolean;
+}
+
 /** As it is written (scheduler-config/policy.schema.json). */
 export interface PolicyDocument {
   readonly version: 1;
   readonly defaults?: PolicyWords;
   readonly rules?: readonly PolicyRule[];
   readonly overcommit?: readonly Overcommit[];
+  readonly node?: readonly NodeRule[];
 }
 
 export const NO_POLICY: PolicyDocument = { version: 1 };

@@ -17,6 +17,14 @@ export interface DeviceReading {
   readonly memory: MiB;
   readonly usedBytes: number;
   readonly isHealthy: boolean;
+  readonly processes: readonly ProcessReading[];
+}
+
+/** A process that holds memory of a device, as the driver tells. */
+export interface ProcessReading {
+  /** As the node's own pid namespace numbers it. */
+  readonly pid: number;
+  readonly usedBytes: number;
 }
 
 /** Whom the monitor asks. */

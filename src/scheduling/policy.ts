@@ -92,7 +92,8 @@ export class PolicyInForce {
   }
 }
 
-function contentsOf({ rules = [], overcommit = [] }: PolicyDocument): string {
+function contentsOf({ rules = [], overcommit = [], node = [] }: PolicyDocument): string {
   const rulesText = `${rules.length} rule${rules.length === 1 ? '' : 's'}`;
-  return `${rulesText}, ${overcommit.length} overcommit entr${overcommit.length === 1 ? 'y' : 'ies'}`;
+  const nodeText = node.length === 0 ? '' : `, ${node.length} for running pods`;
+  return `${rulesText}, ${overcommit.length} overcommit entr${overcommit.length === 1 ? 'y' : 'ies'}${nodeText}`;
 }

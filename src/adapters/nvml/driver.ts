@@ -41,5 +41,6 @@ export function readingOf(told: NvmlDevice): DeviceReading {
     memory: mib(Math.floor(told.memoryTotalBytes / BYTES_PER_MIB)),
     usedBytes: told.memoryUsedBytes,
     isHealthy: told.error === null,
+    processes: told.processes,
   };
 }

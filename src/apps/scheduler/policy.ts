@@ -7,10 +7,8 @@ import type { SchedulerRegistry } from '../../adapters/exposition/scheduler-regi
 import type { KubeClient } from '../../adapters/kubernetes/client.js';
 import { createPolicyEventWriter, type EventWriterOptions } from '../../adapters/kubernetes/events.js';
 import { type PolicyWatch, watchPolicy } from '../../adapters/kubernetes/policy-watch.js';
-import { complaintText, readPolicy } from '../../adapters/policy/read.js';
-import { err, ok } from '../../core/result.js';
-import type { PolicyEdit, PolicyInForce, PolicyNews } from '../../scheduling/policy.js';
-import { POLICY_KEY } from '../../wire/names.js';
+import { editOf } from '../../adapters/policy/edit.js';
+import type { PolicyInForce, PolicyNews } from '../../scheduling/policy.js';
 import type { PolicyLetter } from '../../wire/policy.js';
 
 export interface PolicyJoint {
@@ -52,14 +50,6 @@ export function startPolicyWatch(joint: PolicyJoint, onApplied: () => void): Pol
       log.warn({ watch: 'policy', retryMs, reason }, 'watch failed');
     },
   });
-}
-
-function editOf(letter: PolicyLetter | null): PolicyEdit {
-  if (letter === null) return null;
-  if (letter.text === null)
-    return err([`the ConfigMap has no key ${POLICY_KEY}: want the policy document there`]);
-  const read = readPolicy(letter.text);
-  return read.ok ? ok(read.value) : err(read.error.map(complaintText));
 }
 
 function tell(

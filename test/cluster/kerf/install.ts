@@ -106,6 +106,7 @@ async function startNode(cluster: Cluster, node: ClusterNode, options: KerfOptio
   await removeIn(cluster, plugin);
   await removeIn(cluster, monitor);
   const agent = await accountKubeconfig(cluster, 'kerf-device-plugin', node.name);
+  const looker = await accountKubeconfig(cluster, 'kerf-monitor', node.name);
   const env = { KERF_FAKE_DIR: FAKE_DIR };
   const pluginUrl = `http://127.0.0.1:${pluginPort(node.name)}`;
   await spawnIn(cluster, {
@@ -125,6 +126,7 @@ async function startNode(cluster: Cluster, node: ClusterNode, options: KerfOptio
     argv: [
       ...[process.execPath, ARTEFACTS.monitor, '--node-name', node.name, '--plugin-url', pluginUrl],
       ...['--nvml-library', ARTEFACTS.fakeNvml, '--listen', `127.0.0.1:${monitorPort(node.name)}`],
+      ...['--kubeconfig', looker],
     ],
   });
 }

@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { readPolicy } from '../../../../src/adapters/policy/read.js';
 import { DEFAULT_RULES } from '../../../../src/core/policies.js';
+import { nodeRulingsOf } from '../../../../src/core/node-rules.js';
 import { type PolicyDocument, rulingsOf } from '../../../../src/core/policy-document.js';
 import { readPolicyLetter } from '../../../../src/wire/policy.js';
 import { ROOT } from '../../../architecture/tree.js';
@@ -25,10 +26,12 @@ const GOOD = {
     { match: { labels: { 'kerf.dev/x': 'y' } }, device: 'exclusive' },
   ],
   overcommit: [{ nodes: { 'kerf.dev/pool': 'dev' }, memory: 1.5, cores: 2, splits: 20 }],
+  node: [{ match: { namespaces: ['ml-*'] }, onEscape: 'kill', compute: 'soft', lendMemory: true }],
 };
 
 function expectObeyed(document: PolicyDocument): void {
   const ruling = rulingsOf(document, DEFAULT_RULES);
+  expect(nodeRulingsOf(document)('ml-1').onEscape).toMatch(/^(report|throttle|kill)$/);
   for (const namespace of ['team-a', 'ml-1', '', '__proto__'])
     for (const labels of [new Map<string, string>(), new Map([['tier', 'batch']])]) {
       const { rules } = ruling({ namespace, labels });

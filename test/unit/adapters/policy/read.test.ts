@@ -15,7 +15,7 @@ const complaints = (text: string): readonly string[] => {
 
 const NODE = 'want binpack, spread, fragmentation or topology';
 const DEVICE = 'want binpack, spread, fragmentation, topology, numa, priority, mutex or exclusive';
-const KNOWN = 'want one of version, defaults, rules, overcommit';
+const KNOWN = 'want one of version, defaults, rules, overcommit, node';
 
 /** What is written, and what is said of it. */
 const REFUSED: readonly (readonly [string, string])[] = [
@@ -27,6 +27,14 @@ const REFUSED: readonly (readonly [string, string])[] = [
   ['version: 1\nquotas: {}', `line 2: quotas is not in this version of Kerf: ${KNOWN}`],
   ['version: 1\nprices: {}', `line 2: prices is not in this version of Kerf: ${KNOWN}`],
   ['version: 1\ndefaults:\n  nodes: x', 'line 3: defaults.nodes is not known: want one of node, device'],
+  [
+    'version: 1\nnode: [{ onEscape: warn }]',
+    'line 2: node[0].onEscape is "warn": want report, throttle or kill',
+  ],
+  [
+    'version: 1\nnode: [{}]',
+    'line 2: node[0] is an object: want onEscape, compute or lendMemory, and match where not every pod is meant',
+  ],
   ['version: 1\ndefaults: {}', 'line 2: defaults is an object: want node, device or both'],
   [
     'version: 1\ndefaults:\n  node: best',
