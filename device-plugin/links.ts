@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How this node's devices are linked: asked of the driver when the devices change and now and then, told in the inventory.
-import type { NvmlDevice } from '../src/adapters/nvml/contract.js';
-import { type Peers, peersOf } from '../src/adapters/nvml/links.js';
-import type { NvmlProbe } from '../src/adapters/nvml/probe.js';
+import type { DeviceProbe, Peers, ProbedDevice } from '../src/adapters/probes/contract.js';
 import type { LinkTriangle, LinkWord } from '../src/wire/links.js';
 import type { NodeDevice } from './node-device.js';
 
@@ -15,19 +13,19 @@ export class LinkWatch {
   private looks = 0;
 
   constructor(
-    private readonly probe: Pick<NvmlProbe, 'links'>,
+    private readonly probe: Pick<DeviceProbe, 'peers'>,
     private readonly onFault: (fault: unknown) => void,
   ) {}
 
   /** Throws nothing: what the driver does not tell stays as it was known. */
-  async look(devices: readonly NvmlDevice[]): Promise<Peers> {
+  async look(devices: readonly ProbedDevice[]): Promise<Peers> {
     const sight = devices.map(({ uuid, error }) => `${uuid} ${error}`).join();
     this.looks += 1;
     if (sight === this.asked && this.looks <= LOOKS_BETWEEN) return this.known;
     this.asked = sight;
     this.looks = 0;
     try {
-      this.take(peersOf(await this.probe.links()));
+      this.take(await this.probe.peers());
     } catch (fault) {
       this.onFault(fault);
     }

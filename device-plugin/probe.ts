@@ -2,9 +2,8 @@
 // The driver's answer as devices of this node.
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { NvmlDevice } from '../src/adapters/nvml/contract.js';
 import { nvmlProbe } from '../src/adapters/nvml/probe.js';
-import type { Peers } from '../src/adapters/nvml/links.js';
+import type { Peers, ProbedDevice } from '../src/adapters/probes/contract.js';
 import { BYTES_PER_MIB, mib, WHOLE_DEVICE } from '../src/core/units.js';
 import type { Probe } from './inventory.js';
 import { LinkWatch } from './links.js';
@@ -46,7 +45,7 @@ export function openProbe(
 
 /** Capacity is rounded down: what is offered is there. */
 export function deviceOf(
-  told: NvmlDevice,
+  told: ProbedDevice,
   { vendor, splits, peers }: { vendor: string; splits: number; peers: Peers },
 ): NodeDevice {
   return {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the addon, the child that loads it and the parent that asks it agree on.
+import { type ProbedDevice, ProbeFault } from '../probes/contract.js';
 
 export interface NvmlProcess {
   /** As the node's own pid namespace numbers it. */
@@ -7,21 +8,7 @@ export interface NvmlProcess {
   readonly usedBytes: number;
 }
 
-export interface NvmlDevice {
-  readonly index: number;
-  /** Empty where the device cannot even be named (it fell off the bus). */
-  readonly uuid: string;
-  readonly minor: number;
-  readonly name: string;
-  readonly pciBusId: string;
-  readonly memoryTotalBytes: number;
-  readonly memoryUsedBytes: number;
-  /** Null where the platform does not tell. */
-  readonly numaNode: number | null;
-  /** Share of the last sample in which a kernel ran; null where it is not measured. */
-  readonly utilizationPercent: number | null;
-  /** NVML's name of the first thing that failed on this device; null when all was read. */
-  readonly error: string | null;
+export interface NvmlDevice extends ProbedDevice {
   readonly processes: readonly NvmlProcess[];
 }
 
@@ -49,25 +36,7 @@ export interface NvmlAddon {
 
 export type NvmlVerb = 'devices' | 'links' | 'processes' | 'driverVersion';
 
-export interface NvmlRequest {
-  readonly id: number;
-  readonly verb: NvmlVerb;
-  readonly argument: string;
-}
-
-export type NvmlResponse =
-  | { readonly id: number; readonly ok: true; readonly value: unknown }
-  | { readonly id: number; readonly ok: false; readonly code: string; readonly message: string };
-
-/** The world is broken: NVML's own error name, or one of ours. */
-export class NvmlFault extends Error {
+/** NVML_ERROR_*, or NVML_TIMEOUT, NVML_CHILD_GONE, NVML_BACKOFF, NVML_CLOSED, NVML_ADDON_MISSING. */
+export class NvmlFault extends ProbeFault {
   override readonly name = 'NvmlFault';
-
-  constructor(
-    /** NVML_ERROR_*, or NVML_TIMEOUT, NVML_CHILD_GONE, NVML_BACKOFF, NVML_CLOSED, NVML_ADDON_MISSING. */
-    readonly code: string,
-    message: string,
-  ) {
-    super(message);
-  }
 }

@@ -2,10 +2,8 @@
 // From what each device says of its links to what two devices are to one another. Pure. A pair of which the driver
 // does not tell, or its two ends tell different things, is left out: nobody knows.
 import { type LinkWord, MOST_NVLINKS } from '../../wire/links.js';
+import type { Peers } from '../probes/contract.js';
 import type { NvmlDeviceLinks } from './contract.js';
-
-/** Id → id of another device → what they are to one another; the same both ways. */
-export type Peers = ReadonlyMap<string, ReadonlyMap<string, LinkWord>>;
 
 /** Levels of NVML's common ancestor. */
 const ANCESTORS = new Map<number, LinkWord>([

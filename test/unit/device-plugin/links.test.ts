@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
 import { LinkWatch, linksOf } from '../../../device-plugin/links.js';
-import type { NvmlDevice, NvmlDeviceLinks } from '../../../src/adapters/nvml/contract.js';
+import type { NvmlDeviceLinks } from '../../../src/adapters/nvml/contract.js';
+import { peersOf } from '../../../src/adapters/nvml/links.js';
+import type { ProbedDevice } from '../../../src/adapters/probes/contract.js';
 import { aNodeDevice } from '../../builders/slots.js';
 
-const told = (uuid: string, error: string | null = null): NvmlDevice => ({
+const told = (uuid: string, error: string | null = null): ProbedDevice => ({
   ...{ index: 0, uuid, minor: 0, name: 'm', pciBusId: '', memoryTotalBytes: 0, memoryUsedBytes: 0 },
-  ...{ numaNode: 0, utilizationPercent: null, error, processes: [] },
+  ...{ numaNode: 0, utilizationPercent: null, error },
 });
 
 const linked = (level: number | null): NvmlDeviceLinks[] =>
@@ -14,13 +16,13 @@ const linked = (level: number | null): NvmlDeviceLinks[] =>
 
 function aWatch(answers: (NvmlDeviceLinks[] | Error)[]) {
   const seen = { questions: 0, faults: [] as unknown[] };
-  const links = async () => {
+  const peers = async () => {
     seen.questions += 1;
     const answer = answers.shift() ?? [];
     if (answer instanceof Error) throw answer;
-    return answer;
+    return peersOf(answer);
   };
-  return { watch: new LinkWatch({ links }, (fault) => seen.faults.push(fault)), seen };
+  return { watch: new LinkWatch({ peers }, (fault) => seen.faults.push(fault)), seen };
 }
 
 const PAIR = [told('a'), told('b')];
