@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// NVIDIA's wheels of PyPI, kept in the cache: fetched by pip with pinned versions and hashes, unpacked, nothing of them run.
+// Wheels of PyPI, NVIDIA's most of all, kept in the cache: fetched by pip with pinned versions and hashes, unpacked, nothing of them run.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { writeFileSync } from 'node:fs';
@@ -14,10 +14,9 @@ export interface Wheel {
 
 const PLATFORMS = ['manylinux_2_17_x86_64', 'manylinux2014_x86_64', 'manylinux1_x86_64'];
 
-export function readWheels(): readonly Wheel[] {
-  const rows = readFileSync(new URL('wheels.tsv', import.meta.url), 'utf8')
-    .trim()
-    .split('\n');
+/** Rows of a list of wheels: package, version, sha256; the symbols' own by default. */
+export function readWheels(list = new URL('wheels.tsv', import.meta.url)): readonly Wheel[] {
+  const rows = readFileSync(list, 'utf8').trim().split('\n');
   return rows
     .filter((row) => !row.startsWith('#'))
     .map((row) => {
@@ -61,7 +60,6 @@ function fetchInto(stage: string, { name, version, sha256 }: Wheel): void {
 
 function python(...args: readonly string[]): void {
   const { status, stderr, error } = spawnSync('python3', args, { encoding: 'utf8' });
-  if (error)
-    throw new Error('python3 with pip fetches the CUDA runtimes, and is not there', { cause: error });
+  if (error) throw new Error('python3 with pip fetches wheels of PyPI, and is not there', { cause: error });
   if (status !== 0) throw new Error(`python3 ${args.slice(0, 3).join(' ')} ended with ${status}: ${stderr}`);
 }
