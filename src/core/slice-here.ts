@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Slices on one machine without a cluster: which device takes one more, and how burst memory is divided.
+// Slices on one machine without a cluster: which device takes one more. What they may borrow is in core/elastic.
 //
 //   ceiling     what a slice may ever hold
 //   guaranteed  what it is promised; of one device these never add up to more than it has
-//   now         where its growth ends at the moment: borrowed memory is given back by refusing growth
 import { err, ok, type Result } from './result.js';
 import {
   addCores,
@@ -89,34 +88,3 @@ function fitHere(
 
 const memoryOf = (wish: MemoryHere, device: DeviceHere): MiB =>
   'memory' in wish ? wish.memory : shareOf(device.memory, wish.permille);
-
-export interface Burst {
-  readonly ceiling: MiB;
-  readonly guaranteed: MiB;
-  /** Held at the moment, rounded up. */
-  readonly used: MiB;
-}
-
-/**
- * Where the growth of each slice of one device ends, in the order given. What is neither promised nor taken is divided
- * evenly among those who may have more; what somebody borrowed stays his until he gives it back, and grows no more
- * while the rest is promised to others. Adds up to the device at most, unless more than it has is promised or held.
- */
-export function divideMemory(device: MiB, slices: readonly Burst[]): readonly MiB[] {
-  const floors = slices.map(({ guaranteed, used, ceiling }) => Math.max(guaranteed, Math.min(used, ceiling)));
-  const given = [...floors];
-  let spare = Math.max(0, device - floors.reduce((sum, floor) => sum + floor, 0));
-  // Each round fills at least one slice to its ceiling, or gives all there is.
-  for (let open = openOf(slices, given); spare > 0 && open.length > 0; open = openOf(slices, given)) {
-    const share = Math.max(1, Math.floor(spare / open.length));
-    for (const at of open) {
-      const more = Math.min(share, spare, (slices[at]?.ceiling ?? 0) - (given[at] ?? 0));
-      given[at] = (given[at] ?? 0) + more;
-      spare -= more;
-    }
-  }
-  return given as MiB[];
-}
-
-const openOf = (slices: readonly Burst[], given: readonly number[]): number[] =>
-  [...slices.keys()].filter((at) => (given[at] ?? 0) < (slices[at]?.ceiling ?? 0));

@@ -1,51 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
-// Divides burst memory among the slices of this machine, again and again, for what they hold changes. Ceilings fall
-// before others rise, and what is held is read in between: two slices never get the same memory promised.
-import { join } from 'node:path';
-import { type Burst, divideMemory } from '../../core/slice-here.js';
-import { BYTES_PER_MIB, type MiB, mib } from '../../core/units.js';
-import { regionIn } from '../region/box.js';
-import { readRegion } from '../region/region-file.js';
-import { changeLimits, memoryNowOf } from '../region/limits-file.js';
-import { type FoundSlice, hasBursts, pageOf, type SliceFolders, runningSlices } from './slices.js';
+// Divides burst memory among the slices of this machine, again and again, for what they hold changes.
+import { mib } from '../../core/units.js';
+import { divideAmong, type Lendable } from '../region/divide.js';
+import { LiveSlot } from '../region/live-slot.js';
+import { type FoundSlice, hasBursts, type SliceFolders, runningSlices } from './slices.js';
 
 /** Under the lock. Where nobody may burst nothing is read and nothing written. */
-export async function divideBursts(folders: SliceFolders): Promise<void> {
+export function divideBursts(folders: SliceFolders): void {
   if (!hasBursts(folders)) return;
   const slices = runningSlices(folders);
   for (const id of new Set(slices.map(({ record }) => record.deviceId))) {
     const own = slices.filter(({ record }) => record.deviceId === id);
-    if (own.every(({ record }) => record.guaranteed === record.ceiling)) continue;
-    const first = await divisionOf(own);
-    for (const [at, slice] of own.entries()) setNow(slice, first[at], (now, next) => Math.min(now, next));
-    const second = await divisionOf(own);
-    for (const [at, slice] of own.entries()) setNow(slice, second[at], (_now, next) => next);
+    if (own.some(({ record }) => record.guaranteed < record.ceiling)) divideDevice(own);
   }
 }
 
-async function divisionOf(slices: readonly FoundSlice[]): Promise<readonly MiB[]> {
-  const device = slices[0]?.record.deviceMemory ?? mib(0);
-  const bursts: Burst[] = [];
-  for (const { record, folder } of slices) {
-    const region = await readRegion(regionIn(folder));
-    // A region that cannot be read holds all it may.
-    const used =
-      region?.ok === true ? (region.value.devices[0]?.usedBytes ?? 0) : record.ceiling * BYTES_PER_MIB;
-    const { ceiling, guaranteed } = record;
-    bursts.push({ ceiling, guaranteed, used: mib(Math.ceil(used / BYTES_PER_MIB)) });
+function divideDevice(slices: readonly FoundSlice[]): void {
+  const open = slices.map(({ folder }) => LiveSlot.open(folder));
+  try {
+    const device = slices[0]?.record.deviceMemory ?? mib(0);
+    divideAmong(
+      device,
+      slices.map(({ record }, at) => lendable(record, open[at] ?? null)),
+    );
+  } finally {
+    for (const slot of open) slot?.close();
   }
-  return divideMemory(device, bursts);
 }
 
-function setNow(
-  { record, folder }: FoundSlice,
-  next: MiB | undefined,
-  choose: (now: number, next: number) => number,
-): void {
-  if (next === undefined || record.guaranteed === record.ceiling) return;
-  const page = pageOf(record);
-  const [device] = page.devices;
-  if (device === undefined) return;
-  const memoryNow = mib(choose(memoryNowOf(join(folder, 'limits')) ?? record.ceiling, next));
-  changeLimits(join(folder, 'limits'), { ...page, devices: [{ ...device, memoryNow }] }, 'arbiter');
+function lendable({ ceiling, guaranteed }: FoundSlice['record'], slot: LiveSlot | null): Lendable {
+  return {
+    ...{ ceiling, guaranteed },
+    used: () => (slot?.look() === true ? (slot.looks[0]?.usedMiB ?? ceiling) : ceiling),
+    now: () => slot?.memoryNow(0) ?? ceiling,
+    setNow: (memory) => slot?.storeMemoryNow(0, memory),
+  };
 }

@@ -1,14 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  type Burst,
-  divideMemory,
-  placeHere,
-  type SliceHere,
-  WHOLE_MEMORY,
-  type WishHere,
-} from '../../../src/core/slice-here.js';
+import { placeHere, type SliceHere, WHOLE_MEMORY, type WishHere } from '../../../src/core/slice-here.js';
 import { mib, milliCores } from '../../../src/core/units.js';
 
 const DEVICES = [
@@ -82,50 +74,5 @@ describe('one more slice', () => {
       ok: false,
       error: 'the driver shows no device on this machine',
     });
-  });
-});
-
-const burst = (guaranteed: number, ceiling: number, used = 0): Burst => ({
-  guaranteed: mib(guaranteed),
-  ceiling: mib(ceiling),
-  used: mib(used),
-});
-
-const anyBurst = fc
-  .tuple(fc.nat(300), fc.nat(1000), fc.nat(1500))
-  .map(([guaranteed, more, used]) => burst(guaranteed, guaranteed + more, used));
-
-describe('burst memory', () => {
-  it.each<[string, readonly Burst[], readonly number[]]>([
-    ['alone goes to the ceiling', [burst(100, 800)], [800]],
-    ['ends at the device', [burst(100, 2000)], [1000]],
-    ['is shared evenly', [burst(100, 1000), burst(100, 1000)], [500, 500]],
-    ['that one does not want goes to the other', [burst(100, 200), burst(100, 1000)], [200, 800]],
-    ['stays with him who has it', [burst(100, 1000, 700), burst(200, 200)], [800, 200]],
-    [
-      'grows no more when others were promised the rest',
-      [burst(100, 1000, 700), burst(400, 1000)],
-      [700, 400],
-    ],
-    ['is none where no ceiling is above', [burst(300, 300, 300)], [300]],
-  ])('%s', (_name, slices, want) => {
-    expect(divideMemory(mib(1000), slices)).toEqual(want);
-  });
-
-  it('never goes below what is promised nor above the ceiling, and adds up to the device', () => {
-    fc.assert(
-      fc.property(fc.array(anyBurst, { maxLength: 8 }), (slices) => {
-        const given = divideMemory(mib(1000), slices);
-        const floors = slices.map((slice) => Math.max(slice.guaranteed, Math.min(slice.used, slice.ceiling)));
-        const sum = (all: readonly number[]): number => all.reduce((total, each) => total + each, 0);
-        for (const [at, slice] of slices.entries()) {
-          expect(given[at]).toBeGreaterThanOrEqual(slice.guaranteed);
-          expect(given[at]).toBeLessThanOrEqual(slice.ceiling);
-        }
-        expect(sum(given)).toBeLessThanOrEqual(Math.max(1000, sum(floors)));
-        const isAllGiven = sum(given) >= 1000 || given.every((each, at) => each === slices[at]?.ceiling);
-        expect(isAllGiven).toBe(true);
-      }),
-    );
   });
 });

@@ -82,7 +82,7 @@ async function change(name: string, flags: ResizeFlags, folders: SliceFolders): 
   if (!placed.ok) throw new Refused(placed.error);
   const next = { ...record, ...placed.value, isSoft: flags.soft ?? record.isSoft };
   resizeSlice(slice.folder, next);
-  await divideBursts(folders);
+  divideBursts(folders);
   return next;
 }
 

@@ -130,7 +130,7 @@ async function give({ devices, wish, folders, name, command, isSoft }: Asked): P
     startedAtMs: Date.now(),
   };
   makeSlice(folder, record, preloadText());
-  await divideBursts(folders);
+  divideBursts(folders);
   return { record, folder, folders };
 }
 
@@ -187,5 +187,5 @@ async function attend({ folders }: Given, { status }: Started): Promise<number> 
 /** The slice stays as long as the command's children live in it. */
 async function leave({ folder, folders }: Given): Promise<void> {
   if (!isLeft(folder)) removeSlice(folder);
-  await divideBursts(folders);
+  divideBursts(folders);
 }
