@@ -29,3 +29,9 @@ export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<vo
     signal.addEventListener('abort', done, { once: true });
   });
 }
+
+/** CLOCK_MONOTONIC, as libkerf reads it. Digits that a double cannot hold are given up. */
+export function monotonicNs(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1e9 + nanoseconds;
+}

@@ -12,12 +12,13 @@ import { CONTENT_TYPE, exposition } from '../adapters/exposition/prometheus.js';
 import { type Routes, serveRoutes } from '../adapters/http/routes.js';
 import { openDriver } from '../adapters/nvml/driver.js';
 import { slotsClient } from '../adapters/plugin/slots-client.js';
+import { startArbiter } from './monitor/arbitrate.js';
 import { followPolicy, openCluster } from './monitor/cluster.js';
 import { startLook } from './monitor/look.js';
 import { readMonitorOptions } from './monitor/options.js';
 import type { Context, Part } from './monitor/part.js';
 
-/** What the monitor is made of. */
+/** What the monitor is made of, beside the arbiter. */
 const PARTS: readonly ((context: Context) => Part)[] = [startLook];
 
 const log = pino({ name: 'kerf-monitor', level: process.env.KERF_LOG_LEVEL ?? 'info' });
@@ -47,12 +48,13 @@ async function main(): Promise<void> {
   const client = openCluster(options);
   const joint = { options, log, clock: systemClock, client };
   const policy = followPolicy(joint);
-  const context: Context = {
+  const context: Omit<Context, 'clamps'> = {
     ...{ options, log, clock: systemClock, driver, policy, node: options.nodeName },
     plugin: slotsClient(options.pluginUrl),
     ...(client !== undefined && { client }),
   };
-  const parts = PARTS.map((start) => start(context));
+  const arbiter = startArbiter(context);
+  const parts = [arbiter, ...PARTS.map((start) => start({ ...context, clamps: arbiter }))];
   const listening = await serveRoutes(options.listen, routesOf(parts));
   log.info({ url: listening.url, node: options.nodeName }, 'listening');
   stopOnSignal(async () => {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Containers that share a GPU, on the virtual clock: each gets its part, and in soft mode what the others leave.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Arbiter } from '../../src/apps/monitor/arbiter.js';
 import { milliCores } from '../../src/core/units.js';
 import { BUILT, buildNative, fakeGpus } from './build.js';
 import {
@@ -16,7 +18,7 @@ import {
 } from './compute-stage.js';
 import { Machine, type Slice } from './slice.js';
 
-const ARBITER = `${BUILT}/bin/arbiter`;
+const TICKS = `${BUILT}/bin/ticks`;
 const MOST_RATIO_OFF = 0.05;
 const MOST_TAKE_BACK_MS = 50;
 
@@ -90,17 +92,28 @@ describe('containers that always have work', () => {
 });
 
 describe('containers in soft mode', () => {
-  /** With an arbiter that looks every 10 ms, for as long as all of them take. */
+  /** With the node's arbiter, who looks every 10 ms of the same clock, for as long. */
   async function underArbiter(tenants: readonly Tenant[], seconds: number): Promise<readonly Got[]> {
-    const folders = tenants.map(({ slice }) => slice.folder);
     const parties = tenants.reduce((sum, { load }) => sum + load.procs, 1);
     const env = { ...process.env, ...clockEnv(machine.node, parties) };
-    const arbiter = spawn(ARBITER, [String(seconds), ...folders], { env, stdio: 'inherit' });
-    const [got] = await Promise.all([
-      runTenants(machine, tenants, { clock: 'virtual', others: 1 }),
-      once(arbiter, 'exit'),
-    ]);
+    const ticks = spawn(TICKS, [String(seconds)], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+    const arbitrated = arbitrate(
+      tenants.map(({ slice }) => slice.folder),
+      ticks,
+    );
+    const got = await runTenants(machine, tenants, { clock: 'virtual', others: 1 });
+    await arbitrated;
     return got;
+  }
+
+  async function arbitrate(folders: readonly string[], ticks: ChildProcessByStdio<Writable, Readable, null>) {
+    const arbiter = new Arbiter();
+    arbiter.refresh(folders.map((folder) => ({ folder, mayBorrow: false })));
+    for await (const line of createInterface({ input: ticks.stdout })) {
+      arbiter.tick(Number(line));
+      ticks.stdin.write('.');
+    }
+    arbiter.close();
   }
 
   it('borrow what others leave, and give it back in time', async () => {
@@ -136,6 +149,33 @@ describe('containers in soft mode', () => {
       4.5,
     );
     expect(got.map(shareOf)).toEqual([expect.closeTo(0.3, 1), expect.closeTo(0.7, 1)]);
+  });
+
+  it('of high priority take back what low ones borrowed, and low ones keep their part', async () => {
+    const low = {
+      slice: aSlice({ permille: 200, isSoft: true }),
+      load: aLoad({ kernelUs: 200, seconds: 6.2 }),
+    };
+    const high = {
+      slice: aSlice({ permille: 300, isSoft: true, isHigh: true }),
+      load: aLoad({ kernelUs: 200, seconds: 3.1, afterMs: 3100 }),
+    };
+    const [first, second] = await underArbiter([low, high], 6.5);
+    const [, at] = readBusy(machine, 'fine').contexts;
+    expect(first?.windows[0]).toBeGreaterThanOrEqual(0.97);
+    expect(mean(first?.windows.slice(3) ?? [])).toBeCloseTo(0.2, 1);
+    expect(shareOf(second as Got)).toBeCloseTo(0.8, 1);
+    expect(onsetMs(at, 0.9 * 0.8)).toBeLessThanOrEqual(MOST_TAKE_BACK_MS);
+  });
+
+  it('share as promised while all have work, and hard ones never borrow', async () => {
+    const parts = [{ permille: 300 }, { permille: 500, isSoft: true as const }];
+    const got = await underArbiter(
+      parts.map((part) => ({ slice: aSlice(part), load: aLoad() })),
+      4.5,
+    );
+    expect(Math.abs(shareOf(got[0] as Got) / 0.3 - 1)).toBeLessThanOrEqual(MOST_RATIO_OFF);
+    expect(Math.abs(shareOf(got[1] as Got) / 0.7 - 1)).toBeLessThanOrEqual(MOST_RATIO_OFF);
   });
 
   it('keep their static share when the arbiter falls silent', async () => {

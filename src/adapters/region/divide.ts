@@ -28,7 +28,6 @@ function settle(device: MiB, slices: readonly Lendable[], isDue: (now: MiB, next
   );
   for (const [at, slice] of slices.entries()) {
     const next = given[at];
-    if (next === undefined || slice.guaranteed === slice.ceiling || !isDue(slice.now(), next)) continue;
-    slice.setNow(next);
+    if (next !== undefined && isDue(slice.now(), next)) slice.setNow(next);
   }
 }

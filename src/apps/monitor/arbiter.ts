@@ -39,10 +39,18 @@ interface Member {
 /** MiB that all slices of a device may hold together; null: nobody knows, growth ends where it ended. */
 export type Lendings = (uuid: string, heldMiB: number) => MiB | null;
 
+export interface ArbitratedSlot {
+  /** Holds limits and region. */
+  readonly folder: string;
+  /** Whether its memory may pass the guaranteed part, by the policy. */
+  readonly mayBorrow: boolean;
+}
+
 export class Arbiter {
   private readonly slots = new Map<string, LiveSlot>();
   private readonly members = new Map<LiveSlot, readonly Member[]>();
   private readonly clamped = new Set<string>();
+  private borrowers: ReadonlySet<string> = new Set();
   private devices: readonly (readonly Member[])[] = [];
   /** Of each device with something to decide, the slices that have a share. */
   private shared: readonly (readonly Member[])[] = [];
@@ -50,9 +58,10 @@ export class Arbiter {
   private lastNs = 0;
   private beatNs = 0;
 
-  /** `folders`: of the slots there are, each with limits and region. Opens what came, closes what left. */
-  refresh(folders: readonly string[]): void {
-    const there = new Set(folders);
+  /** Opens what came, closes what left, and reads again what pages say. */
+  refresh(slots: readonly ArbitratedSlot[]): void {
+    const there = new Set(slots.map(({ folder }) => folder));
+    this.borrowers = new Set(slots.filter(({ mayBorrow }) => mayBorrow).map(({ folder }) => folder));
     for (const [folder, slot] of this.slots)
       if (!there.has(folder) || slot.isReplaced() || !slot.reread()) this.drop(folder, slot);
     for (const folder of there) {
@@ -139,10 +148,16 @@ export class Arbiter {
     if (look.refusals > member.refusals) member.wantedNs = nowNs;
     member.refusals = look.refusals;
     const isWanting = nowNs - member.wantedNs < WANT_NS || isNear(held, now());
-    const most = this.clamped.has(slot.folder) ? held : limit.memory;
-    const guaranteed = Math.min(most, limit.guaranteed ?? limit.memory) as MiB;
     const setNow = (memory: MiB): void => slot.storeMemoryNow(index, memory);
-    return { ceiling: most, guaranteed, isWanting, used, now, setNow };
+    return { ...this.boundsOf(member, held), isWanting, used, now, setNow };
+  }
+
+  /** Who must not borrow any more keeps what he has until he gives it back. */
+  private boundsOf({ slot, limit }: Member, held: MiB): Pick<Lendable, 'ceiling' | 'guaranteed'> {
+    if (this.clamped.has(slot.folder)) return { ceiling: atLeastOne(held), guaranteed: atLeastOne(held) };
+    const { memory, guaranteed = memory } = limit;
+    if (this.borrowers.has(slot.folder)) return { ceiling: memory, guaranteed };
+    return { ceiling: Math.max(guaranteed, Math.min(held, memory)) as MiB, guaranteed };
   }
 
   /** Whether somebody may borrow memory: else nobody need ask the driver. */
@@ -207,7 +222,9 @@ function setRate(member: Member, rate: number): void {
   member.slot.storeRate(member.index, milliCores(rate));
 }
 
-/** 0 would lift the hold. */
+/** On a page 0 is no word at all. */
+const atLeastOne = (memory: MiB): MiB => Math.max(1, memory) as MiB;
+
 function holdMemory({ slot, index, look }: Member): void {
-  if (slot.look()) slot.storeMemoryNow(index, Math.max(1, look.usedMiB) as MiB);
+  if (slot.look()) slot.storeMemoryNow(index, atLeastOne(look.usedMiB));
 }

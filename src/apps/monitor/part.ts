@@ -16,6 +16,12 @@ export interface LivePolicy {
   rulingFor(namespace: string): NodeRuling;
 }
 
+/** Holds a slot, by its name, to almost no compute and to the memory it has, until it is released. */
+export interface Clamps {
+  clamp(slot: string, reason: string): void;
+  release(slot: string): void;
+}
+
 export interface Context {
   readonly options: MonitorOptions;
   /** Name of the Node. */
@@ -27,6 +33,8 @@ export interface Context {
   /** Absent where there is no cluster to ask. */
   readonly client?: KubeClient;
   readonly policy: LivePolicy;
+  /** The arbiter, who alone writes what pages say from moment to moment. */
+  readonly clamps: Clamps;
 }
 
 export interface Part {
