@@ -44,6 +44,11 @@ describe('the chart with its default values', () => {
       'ClusterRoleBinding kerf-scheduler',
       'ClusterRoleBinding kerf-scheduler-kube',
       'ClusterRoleBinding kerf-scheduler-volume',
+      'ConfigMap kerf-alerts',
+      'ConfigMap kerf-dashboard-cluster',
+      'ConfigMap kerf-dashboard-node',
+      'ConfigMap kerf-dashboard-scheduler',
+      'ConfigMap kerf-dashboard-slices',
       'ConfigMap kerf-policy',
       'ConfigMap kerf-resource-names',
       'ConfigMap kerf-scheduler-config',
@@ -220,6 +225,28 @@ describe('values that change the chart', () => {
     });
   });
 
+  it('metrics are scraped by the names that the alerts know, by whom the values let in', async () => {
+    const listens = { 'monitor.listen': '0.0.0.0:9401', 'devicePlugin.metricsListen': '0.0.0.0:9402' };
+    const readers = { 'metrics.readers[0]': 'monitoring/prometheus' };
+    const objects = await render({ ...listens, ...readers, 'metrics.podMonitors.enabled': 'true' });
+    const endpoints = objects.flatMap(({ kind, spec }) =>
+      /^(Pod|Service)Monitor$/.test(kind) ? [...(spec.podMetricsEndpoints ?? spec.endpoints)] : [],
+    );
+    const jobs = endpoints.map(({ honorLabels, relabelings }: Rendered) => [
+      honorLabels,
+      relabelings[0].replacement,
+    ]);
+    expect(jobs.toSorted()).toEqual([
+      [true, 'kerf-device-plugin'],
+      [true, 'kerf-monitor'],
+      [true, 'kerf-scheduler'],
+    ]);
+    expect(find(objects, 'ClusterRoleBinding', 'kerf-metrics-reader').subjects).toEqual([
+      { kind: 'ServiceAccount', namespace: 'monitoring', name: 'prometheus' },
+    ]);
+    expect(Object.keys(find(objects, 'Secret', 'kerf-webhook-tls').data)).toContain('ca.crt');
+  });
+
   it('parts may be left out', async () => {
     const off = { 'monitor.enabled': 'false', 'devicePlugin.enabled': 'false', 'webhook.enabled': 'false' };
     const kinds = (await render({ ...off, 'letters.guarded': 'false' })).map(({ kind }) => kind as string);
@@ -245,6 +272,11 @@ describe('values that change the chart', () => {
     [{ 'vendors.nvidia.priority': 'nvidia.com/gpu' }, 'vendors name a resource twice'],
     [{ 'vendors.nvidia.enabled': 'false' }, 'vendors has none enabled'],
     [{ 'devicePlugin.splits': '0' }, 'devicePlugin/splits'],
+    [{ 'metrics.readers[0]': 'prometheus' }, 'metrics/readers/0'],
+    [
+      { 'metrics.podMonitors.enabled': 'true' },
+      'devicePlugin.metricsListen is 127.0.0.1:9402: want an address that Prometheus reaches (0.0.0.0:9402)',
+    ],
   ])('%j is refused with a sentence', async (values, sentence) => {
     await expect(render(values as Record<string, string>)).rejects.toThrow(sentence);
   });

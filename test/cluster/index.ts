@@ -7,6 +7,7 @@ export { type AuditEntry, type AuditFilter, isWrite, readAudit, writesByUser } f
 export { ensureHelm, VERSIONS } from './binaries.js';
 export { type Cluster, type ClusterNode, openCluster } from './cluster.js';
 export { schedulerConfiguration } from './control-plane.js';
+export { ensureUnpacked, type Unpacked } from './debian.js';
 export { downCluster } from './down.js';
 export * from './faults.js';
 export * from './identities.js';

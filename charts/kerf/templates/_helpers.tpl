@@ -99,6 +99,13 @@ extenders:
 {{- if and (gt (int .Values.scheduler.replicas) 1) (not .Values.scheduler.leaderElect) -}}
 {{- fail (printf "scheduler.replicas is %d: want 1 where scheduler.leaderElect is false, or two would place pods at once" (int .Values.scheduler.replicas)) -}}
 {{- end -}}
+{{- if .Values.metrics.podMonitors.enabled -}}
+{{- range $key, $listen := dict "monitor.listen" .Values.monitor.listen "devicePlugin.metricsListen" .Values.devicePlugin.metricsListen -}}
+{{- if regexMatch "^(127\\.|localhost:|\\[::1\\]:)" $listen -}}
+{{- fail (printf "%s is %s: want an address that Prometheus reaches (0.0.0.0:%s) where metrics.podMonitors.enabled is true" $key $listen (regexFind "[0-9]+$" $listen)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- $all := list -}}
 {{- range .Values.vendors }}{{ $all = concat $all (list .count .priority) .memory .memoryPercentage .cores }}{{ end -}}
 {{- if eq (include "kerf.resourceNames" .) "[]" -}}
@@ -129,4 +136,9 @@ capabilities: { drop: [ALL] }
 {{- $most := max (int .Values.devicePlugin.slotsPerDevice) (int .Values.devicePlugin.splits) -}}
 {{- range .Values.policy.document.overcommit }}{{ $most = max $most (int .splits) }}{{ end -}}
 {{- $most -}}
+{{- end }}
+
+{{- /* Alert rules, with links to where their runbooks are. */}}
+{{- define "kerf.alerts" -}}
+{{ .Files.Get "alerts/kerf.yaml" | replace "RUNBOOKS" .Values.alerts.runbooks | trim }}
 {{- end }}

@@ -1,0 +1,2 @@
+/** File name → its text. */
+export function dashboards(): Record<string, string>;
