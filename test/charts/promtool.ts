@@ -22,7 +22,6 @@ export interface RuleFile {
 /** Folder of `prometheus` and `promtool`, fetched on first use. */
 export async function prometheusBin(): Promise<string> {
   const { root, version } = await ensureUnpacked('prometheus', (step) => console.log(step));
-  console.log(`prometheus is ${version}`);
   return join(root, 'usr', 'bin');
 }
 
