@@ -21,7 +21,7 @@ export interface RuleFile {
 
 /** Folder of `prometheus` and `promtool`, fetched on first use. */
 export async function prometheusBin(): Promise<string> {
-  const { root, version } = await ensureUnpacked('prometheus', (step) => console.log(step));
+  const { root } = await ensureUnpacked('prometheus', (step) => console.log(step));
   return join(root, 'usr', 'bin');
 }
 
