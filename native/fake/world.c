@@ -18,6 +18,8 @@
 #define SLOT_LOCKS ((off_t)REGION_BYTES)
 #define REAPER_LOCK (SLOT_LOCKS + REGION_SLOTS)
 #define TIMELINE_LOCK (REAPER_LOCK + 1)
+#define REAPER_TRIES 400u
+#define REAPER_PAUSE_US 100
 _Static_assert(TIMELINE_OFFSET + TIMELINE_BYTES <= FAKE_STATE_BYTES, "the state has room for the timeline");
 
 static int state_fd = -1;
@@ -155,11 +157,21 @@ static void slot_drop(void *context, uint32_t index) {
   drop_record_lock(SLOT_LOCKS + index);
 }
 
-static bool reaper_try_lock(void *context, struct region *region) {
-  (void)context, (void)region;
+static bool try_reaper_lock_once(void) {
   if (__atomic_exchange_n(&reaper_busy, 1u, __ATOMIC_ACQUIRE) != 0) return false;
   if (try_record_lock(REAPER_LOCK)) return true;
   __atomic_store_n(&reaper_busy, 0u, __ATOMIC_RELEASE);
+  return false;
+}
+
+/* A driver has freed memory when its call returns or its process is dead, so these books wait for their turn; not for
+ * ever, as whose turn it is may be stopped. */
+static bool reaper_try_lock(void *context, struct region *region) {
+  (void)context, (void)region;
+  for (uint32_t i = 0; i < REAPER_TRIES; i++) {
+    if (try_reaper_lock_once()) return true;
+    usleep(REAPER_PAUSE_US);
+  }
   return false;
 }
 
@@ -231,12 +243,19 @@ bool world_join(struct fake_world *world) {
   return has_joined;
 }
 
+static bool is_anybody_dead(const struct fake_world *world) {
+  const struct region *region = world->ledger.region;
+  for (uint32_t i = 0; i < REGION_SLOTS; i++)
+    if (__atomic_load_n(&region->slots[i].pid, __ATOMIC_RELAXED) != 0 && holder_of(i, &region->slots[i]) == 0) return true;
+  return false;
+}
+
 bool world_charge(struct fake_world *world, uint32_t gpu, uint64_t bytes, uint32_t memory_class) {
   struct ledger_charge charge = {gpu, memory_class, bytes};
   const struct region_device *device = &world->ledger.region->devices[gpu];
+  uint64_t peak = __atomic_load_n(&device->peak_bytes, __ATOMIC_RELAXED);
   /* A driver frees a process's memory as it dies; our books wait for somebody to look. A peak is not told of the dead. */
-  if (ledger_used(world->ledger.region, gpu) + bytes > __atomic_load_n(&device->peak_bytes, __ATOMIC_RELAXED))
-    ledger_reap(&world->ledger);
+  if (ledger_used(world->ledger.region, gpu) + bytes > peak && is_anybody_dead(world)) ledger_reap(&world->ledger);
   return ledger_reserve(&world->ledger, charge, world->all[gpu].memory_bytes) == LEDGER_OK;
 }
 

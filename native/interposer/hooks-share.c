@@ -35,15 +35,27 @@ static bool find_device(CUmemGenericAllocationHandle handle, uint8_t *index) {
   return at >= 0;
 }
 
+/* Held before the driver is asked: a giver who dies between the two leaves it to nobody else. 0 where nobody of this
+ * container gives it. */
+static share_id hold(share_id id) {
+  return id != 0 && account_map() != NULL && share_hold(account_desk(), id) ? id : 0;
+}
+
+static void let_go(share_id id) {
+  if (id != 0) share_drop(account_desk(), id);
+}
+
 /* A stranger's is charged by cuMemMap, which tells how large it is. */
-static void learn_import(CUmemGenericAllocationHandle handle, int fd) {
+static void learn_import(CUmemGenericAllocationHandle handle, share_id held) {
   struct ptrmap_entry entry = {
       .key = handle, .refs = 1, .kind = PTRMAP_HANDLE, .memory_class = REGION_CLASS_IMPORT};
-  share_id id = share_read_mark(fd, account_family());
-  if (account_count(handle, PTRMAP_HANDLE, 1)) return;
-  if (id != 0 && share_hold(account_desk(), id)) {
+  if (account_count(handle, PTRMAP_HANDLE, 1)) {
+    let_go(held);
+    return;
+  }
+  if (held != 0) {
     entry.flags = PTRMAP_HOLDS;
-    entry.bytes = id;
+    entry.bytes = held;
   } else if (!find_device(handle, &entry.device)) {
     return;
   }
@@ -51,9 +63,12 @@ static void learn_import(CUmemGenericAllocationHandle handle, int fd) {
 }
 
 HOOK_EXPORT CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle *out, void *os_handle, int type) {
+  if (type != CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR)
+    return REAL(cuMemImportFromShareableHandle)(out, os_handle, type);
+  share_id held = hold(share_read_mark((int)(intptr_t)os_handle, account_family()));
   CUresult result = REAL(cuMemImportFromShareableHandle)(out, os_handle, type);
-  if (result == CUDA_SUCCESS && type == CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR && account_map() != NULL)
-    learn_import(*out, (int)(intptr_t)os_handle);
+  if (result != CUDA_SUCCESS) let_go(held);
+  else if (account_map() != NULL) learn_import(*out, held);
   return result;
 }
 
@@ -90,18 +105,19 @@ static CUresult charge_stranger(CUdeviceptr pointer, struct ptrmap_entry *entry)
   return CUDA_SUCCESS;
 }
 
-static CUresult learn_opened(CUdeviceptr pointer, const struct cuda_ipc_handle *handle) {
+static CUresult learn_opened(CUdeviceptr pointer, share_id held) {
   struct ptrmap_entry entry = {
       .key = pointer, .refs = 1, .kind = PTRMAP_OPENED, .memory_class = REGION_CLASS_IMPORT};
   CUcontext context = NULL;
-  if (account_count(pointer, PTRMAP_OPENED, 1)) return CUDA_SUCCESS;
+  if (account_count(pointer, PTRMAP_OPENED, 1)) {
+    let_go(held);
+    return CUDA_SUCCESS;
+  }
   DRIVER(cuCtxGetCurrent)(&context);
   entry.owner = (uintptr_t)context;
-  share_id id = share_find(account_desk(), word_of(handle));
-  bool is_ours = id != 0 && share_hold(account_desk(), id);
-  if (is_ours) {
+  if (held != 0) {
     entry.flags = PTRMAP_HOLDS;
-    entry.bytes = id;
+    entry.bytes = held;
   } else {
     CUresult result = charge_stranger(pointer, &entry);
     if (result != CUDA_SUCCESS) return result;
@@ -113,10 +129,14 @@ static CUresult learn_opened(CUdeviceptr pointer, const struct cuda_ipc_handle *
 typedef CUresult (*open_fn)(CUdeviceptr *, struct cuda_ipc_handle, unsigned int);
 
 static CUresult open_handle(open_fn real, CUdeviceptr *out, const struct cuda_ipc_handle *handle, unsigned int flags) {
+  share_id held = hold(share_find(account_desk(), word_of(handle)));
   CUresult result = real(out, *handle, flags);
-  if (result != CUDA_SUCCESS) return result;
+  if (result != CUDA_SUCCESS) {
+    let_go(held);
+    return result;
+  }
   if (account_map() == NULL) result = CUDA_ERROR_NO_DEVICE;
-  else result = learn_opened(*out, handle);
+  else result = learn_opened(*out, held);
   if (result != CUDA_SUCCESS) REAL(cuIpcCloseMemHandle)(*out);
   return result;
 }

@@ -194,22 +194,36 @@ static void subtract_other(struct ledger *ledger, uint32_t index, uint32_t devic
   add(&ledger->slot->inflight, (uint64_t)-1);
 }
 
+bool ledger_hold_reapers(struct ledger *ledger) {
+  return ledger->slot != NULL && ledger->liveness->try_lock(ledger->liveness->context, ledger->region);
+}
+
+void ledger_let_reapers(struct ledger *ledger) { ledger->liveness->unlock(ledger->liveness->context, ledger->region); }
+
+/* The sums of a slot that a reaper died on count for nobody: the next one sets them right. */
 void ledger_take_back(struct ledger *ledger, uint32_t index, struct ledger_charge charge) {
-  const struct ledger_liveness *liveness = ledger->liveness;
-  if (ledger->slot == NULL || !liveness->try_lock(liveness->context, ledger->region)) return;
-  uint64_t left = load(&ledger->region->slots[index].used[charge.device][REGION_CLASS_OTHER]);
-  subtract_other(ledger, index, charge.device, left < charge.bytes ? left : charge.bytes);
-  liveness->unlock(liveness->context, ledger->region);
+  struct region_slot *slot = &ledger->region->slots[index];
+  uint64_t left = load(&slot->used[charge.device][REGION_CLASS_OTHER]);
+  if (slot->state != REGION_SLOT_REAPING)
+    subtract_other(ledger, index, charge.device, left < charge.bytes ? left : charge.bytes);
 }
 
 /* What a living owner left to others and they have let go of. His share is read first: it may only grow meanwhile. */
-static void subtract_left(struct ledger *ledger, uint32_t index) {
+static void subtract_left_on(struct ledger *ledger, uint32_t index, uint32_t device) {
   struct region_slot *slot = &ledger->region->slots[index];
-  for (uint32_t device = 0; device < KERF_DEVICES_MAX; device++) {
-    uint64_t before = load(&slot->used[device][REGION_CLASS_OTHER]);
-    uint64_t left = before == 0 ? 0 : left_of(ledger->liveness, index, slot, device, false);
-    if (before > left) subtract_other(ledger, index, device, before - left);
-  }
+  uint64_t before = load(&slot->used[device][REGION_CLASS_OTHER]);
+  uint64_t left = before == 0 ? 0 : left_of(ledger->liveness, index, slot, device, false);
+  if (before > left) subtract_other(ledger, index, device, before - left);
+}
+
+static void subtract_left(struct ledger *ledger, uint32_t index) {
+  for (uint32_t device = 0; device < KERF_DEVICES_MAX; device++) subtract_left_on(ledger, index, device);
+}
+
+void ledger_recount_left(struct ledger *ledger, uint32_t device) {
+  if (!ledger_hold_reapers(ledger)) return;
+  subtract_left_on(ledger, (uint32_t)(ledger->slot - ledger->region->slots), device);
+  ledger_let_reapers(ledger);
 }
 
 /* Σ used[] of slots that nobody is reaping; false while somebody is in flight. */

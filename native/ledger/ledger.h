@@ -58,9 +58,14 @@ void ledger_count_refusal(struct ledger *ledger, struct ledger_charge charge);
 void ledger_refund(struct ledger *ledger, struct ledger_charge charge);
 /* To another class of the same slot. */
 void ledger_move(struct ledger *ledger, struct ledger_charge charge, uint32_t memory_class);
-/* Of what the slot's owner left to others: the last of them has let go of so many bytes. What cannot be given back now,
- * because somebody else is reaping, the next reaper does. */
+/* No reaper counts what is left to others between these two; false where one is at it. */
+bool ledger_hold_reapers(struct ledger *ledger);
+void ledger_let_reapers(struct ledger *ledger);
+/* Between them: the last to hold so many bytes of what the slot's owner left has let go. What is not given back so, the
+ * next reaper gives back. */
 void ledger_take_back(struct ledger *ledger, uint32_t index, struct ledger_charge charge);
+/* Of what this process itself left: what nobody holds is given back, unless somebody is reaping. */
+void ledger_recount_left(struct ledger *ledger, uint32_t device);
 /* Bytes charged on the device by everybody. */
 uint64_t ledger_used(const struct region *region, uint32_t device);
 /* Bytes of living processes only; reads, changes nothing. */

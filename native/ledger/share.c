@@ -59,13 +59,22 @@ bool share_give(const struct share_desk *desk, uint32_t device, uint64_t bytes, 
   return set_lock(desk->fd, F_RDLCK, place_of(SPACE_GIVEN, *id), units_of(bytes));
 }
 
+static bool is_held(const struct share_desk *desk, share_id id) {
+  int fd = desk->open_again();
+  bool is_so = fd >= 0 && is_locked(fd, SPACE_HELD, id);
+  if (fd >= 0) close_quietly(fd);
+  return is_so;
+}
+
+/* Whoever lets go between the look and the move may find nothing to take back yet: hence the second look. */
 void share_leave(const struct share_desk *desk, share_id id, struct ledger_charge charge) {
   set_lock(desk->fd, F_UNLCK, place_of(SPACE_GIVEN, id), 1ull << LOW_BITS);
-  int fd = desk->open_again();
-  bool is_held = fd >= 0 && is_locked(fd, SPACE_HELD, id);
-  if (fd >= 0) close_quietly(fd);
-  if (is_held) ledger_move(desk->ledger, charge, REGION_CLASS_OTHER);
-  else ledger_refund(desk->ledger, charge);
+  if (!is_held(desk, id)) {
+    ledger_refund(desk->ledger, charge);
+    return;
+  }
+  ledger_move(desk->ledger, charge, REGION_CLASS_OTHER);
+  if (!is_held(desk, id)) ledger_recount_left(desk->ledger, charge.device);
 }
 
 uint64_t share_bytes(const struct share_desk *desk, share_id id) {
@@ -78,27 +87,45 @@ uint64_t share_bytes(const struct share_desk *desk, share_id id) {
 
 /* ---- holding ---- */
 
+/* Written down first and locked then: a thread that lets go of the same share unlocks first and looks then. */
 bool share_hold(const struct share_desk *desk, share_id id) {
   uint64_t bytes = share_bytes(desk, id);
   struct ptrmap_entry entry = {.key = id, .bytes = bytes, .refs = 1, .kind = PTRMAP_HELD};
-  if (bytes == 0 || !set_lock(desk->fd, F_RDLCK, place_of(SPACE_HELD, id), units_of(bytes))) return false;
   struct ptrmap_entry counted;
-  if (!ptrmap_count(desk->map, id, PTRMAP_HELD, 1, &counted)) ptrmap_put(desk->map, &entry);
-  if (share_bytes(desk, id) != 0) return true;
+  if (bytes == 0) return false;
+  if (!ptrmap_count(desk->map, id, PTRMAP_HELD, 1, &counted) && !ptrmap_put(desk->map, &entry)) return false;
+  bool is_locked_now = set_lock(desk->fd, F_RDLCK, place_of(SPACE_HELD, id), units_of(bytes));
+  if (is_locked_now && share_bytes(desk, id) != 0) return true;
   share_drop(desk, id);
   return false;
 }
 
-/* The last to let go of what its giver has left gives it back from his slot. */
+/* True where another thread took it meanwhile, and has it still. */
+static bool is_taken_again(const struct share_desk *desk, share_id id) {
+  struct ptrmap_entry entry;
+  return ptrmap_get(desk->map, id, PTRMAP_HELD, &entry) &&
+         set_lock(desk->fd, F_RDLCK, place_of(SPACE_HELD, id), units_of(entry.bytes));
+}
+
+/* Its giver has left it, and this was the last. */
+static bool is_over(const struct share_desk *desk, share_id id) {
+  int fd = desk->open_again();
+  bool is_so = fd >= 0 && !is_locked(fd, SPACE_GIVEN, id) && !is_locked(fd, SPACE_HELD, id);
+  if (fd >= 0) close_quietly(fd);
+  return is_so;
+}
+
+/* The last to let go of what its giver has left gives it back from his slot. From before it lets go no reaper may look:
+ * he would give it back too. */
 void share_drop(const struct share_desk *desk, share_id id) {
   struct ptrmap_entry entry;
   if (!ptrmap_count(desk->map, id, PTRMAP_HELD, -1, &entry) || entry.refs > 0) return;
-  set_lock(desk->fd, F_UNLCK, place_of(SPACE_HELD, id), 1ull << LOW_BITS);
-  int fd = desk->open_again();
-  bool is_over = fd >= 0 && !is_locked(fd, SPACE_GIVEN, id) && !is_locked(fd, SPACE_HELD, id);
-  if (fd >= 0) close_quietly(fd);
   struct ledger_charge charge = {id >> SERIAL_BITS & ((1u << DEVICE_BITS) - 1), REGION_CLASS_OTHER, entry.bytes};
-  if (is_over) ledger_take_back(desk->ledger, (uint32_t)(id >> (SERIAL_BITS + DEVICE_BITS)), charge);
+  bool are_held = ledger_hold_reapers(desk->ledger);
+  set_lock(desk->fd, F_UNLCK, place_of(SPACE_HELD, id), 1ull << LOW_BITS);
+  if (!is_taken_again(desk, id) && are_held && is_over(desk, id))
+    ledger_take_back(desk->ledger, (uint32_t)(id >> (SERIAL_BITS + DEVICE_BITS)), charge);
+  if (are_held) ledger_let_reapers(desk->ledger);
 }
 
 /* ---- what is left ---- */

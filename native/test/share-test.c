@@ -30,13 +30,30 @@ static bool is_dead(void *context, uint32_t index, const struct region_slot *slo
   return is_gone[index];
 }
 
+static bool is_busy; /* somebody is reaping */
+
 static bool try_lock(void *context, struct region *of) {
   (void)context, (void)of;
-  return true;
+  bool is_free = !is_busy;
+  is_busy = true;
+  return is_free;
 }
 
-static void unlock(void *context, struct region *of) { (void)context, (void)of; }
-static int open_again(void) { return open(path, O_RDONLY | O_CLOEXEC); }
+static void unlock(void *context, struct region *of) {
+  (void)context, (void)of;
+  is_busy = false;
+}
+/* What another does just before somebody looks at the file; or just before he looks for the second time. */
+static void (*meanwhile)(void);
+static void (*second_look)(void);
+
+static int open_again(void) {
+  void (*act)(void) = meanwhile;
+  meanwhile = second_look;
+  second_look = NULL;
+  if (act != NULL) act();
+  return open(path, O_RDONLY | O_CLOEXEC);
+}
 
 static uint64_t left(void *context, uint32_t index, uint32_t device, bool is_dead_owner) {
   struct share_desk desk = {.open_again = open_again};
@@ -146,6 +163,40 @@ static void a_giver_killed_within_a_charge_leaves_it_too(void) {
   CLAIM(holds(1024));
 }
 
+static share_id left_last;
+
+static void reap(void) { ledger_reap(&parties[3].ledger); }
+
+static void drop_the_last(void) {
+  is_busy = true;
+  share_drop(&parties[1].desk, left_last);
+  is_busy = false;
+}
+
+/* Else what the giver left besides would be lost from the books, and could be had once more. */
+static void a_reaper_between_letting_go_and_giving_back_gives_back_once(void) {
+  start();
+  share_id a = give(&parties[0], 1024), b = give(&parties[0], 4096);
+  CLAIM(share_hold(&parties[1].desk, a) && share_hold(&parties[1].desk, b));
+  share_leave(&parties[0].desk, a, charge(1024));
+  share_leave(&parties[0].desk, b, charge(4096));
+  meanwhile = reap;
+  share_drop(&parties[1].desk, a);
+  CLAIM(meanwhile == NULL && used() == 4096 && holds(4096));
+  share_drop(&parties[1].desk, b);
+  CLAIM(holds(0));
+}
+
+/* He looks whether it is held, and it is; until he has moved it, nobody can give it back for him. */
+static void who_lets_go_while_the_giver_leaves_leaves_nothing(void) {
+  start();
+  left_last = give(&parties[0], 2048);
+  CLAIM(share_hold(&parties[1].desk, left_last));
+  second_look = drop_the_last;
+  share_leave(&parties[0].desk, left_last, charge(2048));
+  CLAIM(second_look == NULL && used() == 0 && holds(0));
+}
+
 /* What two left is told apart. */
 static void each_giver_has_his_own(void) {
   start();
@@ -187,6 +238,8 @@ int main(void) {
   a_giver_without_takers_refunds_at_once();
   a_dead_givers_memory_lives_with_its_takers();
   a_giver_killed_within_a_charge_leaves_it_too();
+  a_reaper_between_letting_go_and_giving_back_gives_back_once();
+  who_lets_go_while_the_giver_leaves_leaves_nothing();
   each_giver_has_his_own();
   a_mark_is_read_by_its_family_only();
   a_name_is_found_while_it_is_given();

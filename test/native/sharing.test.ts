@@ -180,3 +180,42 @@ describe.each(WAYS)('memory given by $way', ({ make, give, take, free, close }) 
     expect(await poor.ask('used')).toBe(0);
   });
 });
+
+/** Killed processes take a while to be gone. */
+function hasAll(of: Slice): boolean {
+  for (let i = 0; i < 100; i += 1)
+    if (lastJson<{ code: number }>(of.run([PATHS.workload, 'alloc', '1990'])).code === 0) return true;
+  return false;
+}
+
+/** Both books’ peaks are of all that was ever held, so one look at the end tells of the whole storm. */
+describe.each(['import', 'ipc'])('a storm of %s whose processes are killed', (api) => {
+  it('never holds a byte beyond the limit, and leaves nothing', async () => {
+    const stormy = new Machine('A100-40G');
+    try {
+      slice = stormy.slice({ gpu: stormy.gpu(0), mib: 2000 });
+      const hammer = [
+        PATHS.workload,
+        'hammer',
+        '--api',
+        api,
+        '--procs',
+        '6',
+        '--seconds',
+        '9',
+        '--most',
+        '200',
+      ];
+      const ends = ['0.5', '0.7', '0.9'].map((after) =>
+        ended(slice.start(['timeout', '-s', 'KILL', after, ...hammer])),
+      );
+      await Promise.all(ends);
+      expect(hasAll(slice)).toBe(true);
+      const peaks = [stormy.physical(0).peakBytes, slice.region().devices[0]?.peakBytes ?? -1];
+      expect(peaks.filter((bytes) => bytes < 1990 * MIB || bytes > 2000 * MIB)).toEqual([]);
+      expect(stormy.physical(0).usedBytes).toBe(0);
+    } finally {
+      stormy.end();
+    }
+  });
+});

@@ -71,6 +71,15 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: semantics,
   },
   {
+    name: 'let a reaper and the last holder give back the same',
+    file: 'ledger/share.c',
+    before:
+      '  bool are_held = ledger_hold_reapers(desk->ledger);\n  set_lock(desk->fd, F_UNLCK, place_of(SPACE_HELD, id), 1ull << LOW_BITS);\n  if (!is_taken_again(desk, id) && are_held && is_over(desk, id))',
+    after:
+      '  set_lock(desk->fd, F_UNLCK, place_of(SPACE_HELD, id), 1ull << LOW_BITS);\n  bool are_held = is_over(desk, id) && ledger_hold_reapers(desk->ledger);\n  if (are_held)',
+    caughtBy: 'share-test',
+  },
+  {
     name: 'round down to the granularity',
     file: 'interposer/account.c',
     before: '(bytes + GRAIN - 1) / GRAIN * GRAIN',
