@@ -76,7 +76,7 @@ export const MUTANTS: readonly Mutant[] = [
     before:
       '  bool are_held = ledger_hold_reapers(desk->ledger);\n  set_lock(desk->fd, F_UNLCK, place_of(SPACE_HELD, id), 1ull << LOW_BITS);\n  if (!is_taken_again(desk, id) && are_held && is_over(desk, id))',
     after:
-      '  set_lock(desk->fd, F_UNLCK, place_of(SPACE_HELD, id), 1ull << LOW_BITS);\n  bool are_held = is_over(desk, id) && ledger_hold_reapers(desk->ledger);\n  if (are_held)',
+      '  set_lock(desk->fd, F_UNLCK, place_of(SPACE_HELD, id), 1ull << LOW_BITS);\n  bool are_held = !is_taken_again(desk, id) && is_over(desk, id) && ledger_hold_reapers(desk->ledger);\n  if (are_held)',
     caughtBy: 'share-test',
   },
   {
