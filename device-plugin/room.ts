@@ -12,6 +12,7 @@ import type { Vendor } from '../src/vendors/index.js';
 import { allocateSlots } from './allocate-slots.js';
 import { EnforcementWatch } from './enforcement-watch.js';
 import { idsOf } from './ids.js';
+import type { DeviceEvent } from './health.js';
 import { Announcer, Inventory, type Probe } from './inventory.js';
 import { LetterWatch } from './letter-watch.js';
 import { createMetrics } from './metrics.js';
@@ -22,7 +23,7 @@ import type { PodView } from './pod-view.js';
 import { Pods } from './pods.js';
 import { PreStart } from './pre-start.js';
 import { Registrar } from './register.js';
-import { type BoundSlot, isBound, type Slot } from './slot.js';
+import { type BoundSlot, isBound, type Slot, slicesOf } from './slot.js';
 import { rowsOf, type SlotRow } from './slot-rows.js';
 import type { SlotStore } from './slots.js';
 import { SpecReader } from './spec-reader.js';
@@ -58,7 +59,7 @@ export class Room implements PluginDuties {
 
   constructor(private readonly parts: RoomParts) {
     const { options, vendor } = parts;
-    this.metrics = createMetrics(() => this.rows());
+    this.metrics = createMetrics({ slots: () => this.rows(), devices: () => this.inventory.all });
     this.shown = new PodResourcesLister(
       join(options.kubeletDir, 'pod-resources', 'kubelet.sock'),
       parts.clock,
@@ -97,6 +98,22 @@ export class Room implements PluginDuties {
 
   ids() {
     return idsOf({ ...this.parts.options, devices: this.inventory.all, slots: this.living() });
+  }
+
+  /** What a device tells of itself. */
+  hear(event: DeviceEvent): void {
+    if (event.kind === 'fault') {
+      const { deviceId, code, rule } = event;
+      this.metrics.xids.inc({ device: deviceId, xid: code });
+      this.parts.log.warn({ device: deviceId, xid: code, ...rule }, 'device fault');
+    }
+    this.inventory.hear(event);
+  }
+
+  private isHeld(deviceId: string): boolean {
+    const ofSlot = ({ owner }: Slot): boolean =>
+      owner !== null && slicesOf(owner).some((slice) => slice.deviceId === deviceId);
+    return this.living().some(ofSlot);
   }
 
   /** A pod that ended holds nothing, though its slots may wait for the sweep. */
@@ -186,10 +203,12 @@ export class Room implements PluginDuties {
   }
 
   private makeInventory(): Inventory {
-    const { probe, clock, log } = this.parts;
+    const { probe, clock, log, options } = this.parts;
     return new Inventory({
       probe,
       clock,
+      quarantineMs: options.quarantineSeconds * 1000,
+      isHeld: (id) => this.isHeld(id),
       onChange: (devices) => {
         log.info({ devices }, 'devices changed');
         this.announcer.announce(devices);

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { NvmlEvent } from '../../src/adapters/nvml/contract.js';
 import { type NvmlProbe, type NvmlProbeOptions, nvmlProbe } from '../../src/adapters/nvml/probe.js';
 import { buildNative, type FakeGpu, fakeGpus, makeMachine, PATHS } from './build.js';
 
@@ -38,6 +39,26 @@ function aProbe(changes: Partial<NvmlProbeOptions> = {}): NvmlProbe {
   });
   probes.push(probe);
   return probe;
+}
+
+/** A probe that listens, and what it hears next. */
+async function anEar(): Promise<{ probe: NvmlProbe; next: () => Promise<NvmlEvent> }> {
+  const heard: NvmlEvent[] = [];
+  let wake = (): void => undefined;
+  const onEvent = (event: NvmlEvent): void => {
+    heard.push(event);
+    wake();
+  };
+  const probe = aProbe({ onEvent });
+  await probe.devices();
+  const next = async (): Promise<NvmlEvent> => {
+    while (heard.length === 0)
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    return heard.shift() as NvmlEvent;
+  };
+  return { probe, next };
 }
 
 /** Asks until the pause after a lost child is over. */
@@ -155,6 +176,51 @@ describe('the NVML probe', () => {
     const [first] = await Promise.allSettled([probe.devices()]);
     if (first.status === 'rejected') expect(first.reason.code).toBe('NVML_CHILD_GONE');
     expect(await eventually(() => probe.devices())).toHaveLength(3);
+  });
+
+  it.each([
+    ['fault', '13', { kind: 'xid', code: 13 }],
+    ['fault', '79', { kind: 'xid', code: 79 }],
+    ['ecc', '', { kind: 'ecc', code: 0 }],
+  ])('hears at once what a device tells: %s %s', async (verb, code, event) => {
+    const { probe, next } = await anEar();
+    fakeGpus(verb, join(folder, 'm'), gpus[1]?.uuid ?? '', ...(code === '' ? [] : [code]));
+    expect(await next()).toEqual({ uuid: gpus[1]?.uuid, gpuInstance: null, ...event });
+    fakeGpus('heal', join(folder, 'm'), gpus[1]?.uuid ?? '');
+    expect((await probe.devices()).map(({ error }) => error)).toEqual([null, null, null]);
+  });
+
+  it('hears that some device is lost, and of the others afterwards', async () => {
+    const { next } = await anEar();
+    fakeGpus('lose', join(folder, 'm'), gpus[0]?.uuid ?? '');
+    expect((await next()).kind).toBe('lost');
+    fakeGpus('fault', join(folder, 'm'), gpus[2]?.uuid ?? '', '31');
+    expect(await next()).toEqual({ kind: 'xid', uuid: gpus[2]?.uuid, code: 31, gpuInstance: null });
+    fakeGpus('heal', join(folder, 'm'), gpus[0]?.uuid ?? '');
+  });
+
+  it('sees a device that came only when it is renewed, and hears of it then', async () => {
+    fakeGpus('unplug', join(folder, 'm'), gpus[2]?.uuid ?? '');
+    const { probe, next } = await anEar();
+    expect(await probe.devices()).toHaveLength(2);
+    fakeGpus('plug', join(folder, 'm'), gpus[2]?.uuid ?? '');
+    expect(await probe.devices()).toHaveLength(2);
+    await probe.renew();
+    expect(await eventually(() => probe.devices())).toHaveLength(3);
+    fakeGpus('fault', join(folder, 'm'), gpus[2]?.uuid ?? '', '74');
+    expect(await next()).toMatchObject({ uuid: gpus[2]?.uuid, code: 74 });
+  });
+
+  it('tells a device whose node is gone as lost until it is renewed', async () => {
+    const probe = aProbe();
+    await probe.devices();
+    fakeGpus('unplug', join(folder, 'm'), gpus[2]?.uuid ?? '');
+    const lost = (await probe.devices()).map(({ error }) => error);
+    await probe.renew();
+    const renewed = await eventually(() => probe.devices());
+    fakeGpus('plug', join(folder, 'm'), gpus[2]?.uuid ?? '');
+    expect(lost).toEqual([null, null, 'NVML_ERROR_GPU_IS_LOST']);
+    expect(renewed).toHaveLength(2);
   });
 
   it('a closed probe answers no more', async () => {
