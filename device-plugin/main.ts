@@ -27,7 +27,7 @@ async function run(options: PluginOptions, log: Logger): Promise<void> {
   const probe = openProbe(options, {
     onUnlinked: (fault) => log.warn({ err: fault }, 'the driver does not tell how devices are linked'),
     onDeaf: (fault) => log.warn({ err: fault }, 'the driver tells no events: devices are looked at only'),
-    onEvent: (event) => room.hear(event),
+    onEvent: (event) => room.devices.hear(event),
   });
   const room = new Room({ options, vendor, client, store, probe: probe.read, clock: systemClock, log });
   const gate = gateOf(options, room, log);
