@@ -11,6 +11,18 @@ const DOORS = {
   'src/apps/cli/main.ts': 'kerf',
   'device-plugin/main.ts': 'device-plugin',
   'src/adapters/nvml/child.ts': 'nvml-child',
+  'src/adapters/probes/amd/child.ts': 'amd-child',
+};
+
+/** koffi looks for its binary in node_modules; in a bundle it lies beside, renamed as the addon below. */
+const KOFFI = {
+  name: 'koffi-beside',
+  setup({ onLoad }) {
+    onLoad({ filter: /koffi\/src\/koffi\/src\/static\.js$/ }, () => ({
+      contents: `import { createRequire } from 'node:module';
+export const loadStatic = () => createRequire(import.meta.url)('./koffi.node');`,
+    }));
+  },
 };
 
 const COMMANDS = ['kerf'];
@@ -49,7 +61,8 @@ for (const [door, name] of Object.entries(DOORS)) {
     sourcemap: true,
     legalComments: 'none',
     logLevel: 'warning',
-    external: ['*.node', 'koffi'],
+    external: ['*.node'],
+    plugins: [KOFFI],
     define: { KERF_REVISION: REVISION },
     banner: { js: COMMANDS.includes(name) ? `#!/usr/bin/env node\n${REQUIRE}` : REQUIRE },
   });
@@ -57,9 +70,15 @@ for (const [door, name] of Object.entries(DOORS)) {
   console.log(`built    ${outfile}`);
 }
 
-/** The addon travels beside the bundles that fork its child; renamed, because a running child has the old one mapped. */
-const ADDON = 'native/build/nvml-addon/Release/nvml.node';
-if (existsSync(ADDON)) {
-  copyFileSync(ADDON, 'dist/.nvml.node');
-  renameSync('dist/.nvml.node', 'dist/nvml.node');
+/** Binaries travel beside the bundles that fork their child; renamed, because a running child has the old one mapped. */
+const BINARIES = {
+  'native/build/nvml-addon/Release/nvml.node': 'nvml.node',
+  [`node_modules/@koromix/koffi-${process.platform}-${process.arch}/${process.platform}_${process.arch}/koffi.node`]:
+    'koffi.node',
+};
+
+for (const [from, name] of Object.entries(BINARIES)) {
+  if (!existsSync(from)) continue;
+  copyFileSync(from, `dist/.${name}`);
+  renameSync(`dist/.${name}`, `dist/${name}`);
 }

@@ -29,6 +29,9 @@ export interface Places {
   readonly region: string;
 }
 
+/** Whether a library of ours goes into the container; without it a slice is placed and accounted, and no more. */
+export const isHeld = (vendor: Vendor): boolean => vendor.enforcement !== 'off';
+
 export interface Allocation {
   /** What the container may use: a page, 0444. */
   readonly limits: LimitsPage;
@@ -66,7 +69,7 @@ export function allocate({ slot, vendor, vendorEdits, places }: AllocationQuesti
     withoutEnv(vendorEdits.edits, vendor.visibleDevicesEnv),
     {
       env: [`${vendor.visibleDevicesEnv}=${ids.join(',')}`, `${SLOT_ENV}=${slot.slot}`],
-      mounts: mountsOf(places),
+      ...(isHeld(vendor) && { mounts: mountsOf(places) }),
     },
   ]);
   return {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { ENFORCEMENT_OFF } from '../src/wire/slots.js';
 import type { Clock } from '../src/adapters/clock.js';
 import { type Enforcement, judgeProcesses, processesOf } from './enforcement.js';
 import type { Pods } from './pods.js';
@@ -7,6 +8,8 @@ import type { SlotStore } from './slots.js';
 
 export interface EnforcementParts {
   readonly procFolder: string;
+  /** False: nothing of ours is in the containers, and there is nothing to look for. */
+  readonly isHeld: boolean;
   readonly store: SlotStore;
   readonly pods: Pick<Pods, 'lastSeen'>;
   readonly clock: Clock;
@@ -35,6 +38,7 @@ export class EnforcementWatch {
   constructor(private readonly parts: EnforcementParts) {}
 
   start(): void {
+    if (!this.parts.isHeld) return;
     const turn = async (): Promise<void> => {
       await this.look().catch((fault) => this.parts.onFault(fault));
       this.cancel = this.parts.clock.after(LOOK_MS, () => void turn());
@@ -47,7 +51,7 @@ export class EnforcementWatch {
   }
 
   of(slot: string): Enforcement {
-    return this.verdicts.get(slot)?.enforcement ?? 'pending';
+    return this.parts.isHeld ? (this.verdicts.get(slot)?.enforcement ?? 'pending') : ENFORCEMENT_OFF;
   }
 
   /** The slot's container starts anew, or is gone. */

@@ -2,9 +2,10 @@
 // Does the library sit in the container's processes? A static or musl program never loads it: it is left alone, and
 // the slot says so. Looked up in /proc, where the runtime's container id stands in each process's cgroup path.
 import { readdir, readFile } from 'node:fs/promises';
+import { ENFORCEMENT_OFF } from '../src/wire/slots.js';
 import { LIBRARIES } from './allocate.js';
 
-export type Enforcement = 'pending' | 'enforced' | 'unenforced';
+export type Enforcement = 'pending' | 'enforced' | 'unenforced' | typeof ENFORCEMENT_OFF;
 
 /** Processes of each container id asked for. */
 export async function processesOf(
@@ -29,7 +30,7 @@ function containerIn(cgroup: string, containerIds: ReadonlySet<string>): string 
 export async function judgeProcesses(
   procFolder: string,
   pids: readonly string[],
-): Promise<Exclude<Enforcement, 'pending'> | null> {
+): Promise<'enforced' | 'unenforced' | null> {
   const maps = await Promise.all(pids.map((pid) => textOf(`${procFolder}/${pid}/maps`)));
   const alive = maps.filter((text) => text !== '');
   if (alive.length === 0) return null;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { type DriverLibraries, LIBRARY_FORM, withLibrary } from '../src/adapters/probes/open.js';
 import { VERSION } from '../src/core/version.js';
 import { VENDORS } from '../src/vendors/index.js';
 import type { PageFolders } from './pages.js';
@@ -19,14 +20,13 @@ export interface PluginOptions {
   readonly assumeCdi: boolean;
   readonly libraryDir: string;
   readonly nvmlLibrary?: string;
+  /** Vendor → library opened instead of the system's. */
+  readonly driverLibrary?: DriverLibraries;
   readonly splits: number;
   /** Slots offered to the kubelet for each device; `splits` where that is more. */
   readonly slotsPerDevice: number;
   readonly metricsListen: string;
   readonly procDir: string;
-  /** Where device nodes are made: a new one there is looked at. */
-  readonly deviceDir: string;
-  readonly quarantineSeconds: number;
   readonly regionStorage: 'memory' | 'disk';
 }
 
@@ -58,16 +58,16 @@ function readSplits(text: string): number {
   throw new InvalidArgumentError(`want a whole number from 1 to ${SPLITS_MAX}.`);
 }
 
-function readSeconds(text: string): number {
-  const seconds = Number(text);
-  if (Number.isInteger(seconds) && seconds >= 1 && seconds <= 3600) return seconds;
-  throw new InvalidArgumentError('want a whole number of seconds from 1 to 3600.');
-}
-
 function readVendor(text: string): string {
   const served = VENDORS.filter(({ hasAgent }) => hasAgent);
   if (served.some(({ name }) => name === text)) return text;
   throw new InvalidArgumentError(`want one of ${served.map(({ name }) => name).join(', ')}.`);
+}
+
+function readLibrary(text: string, before?: DriverLibraries): DriverLibraries {
+  const libraries = withLibrary(before, text);
+  if (libraries === null) throw new InvalidArgumentError(`${LIBRARY_FORM}.`);
+  return libraries;
 }
 
 const collect = (entry: string, before: readonly string[] | undefined): readonly string[] => [
@@ -125,6 +125,7 @@ function commandOf(): Command {
     )
     .option('--library-dir <folder>', 'holds libkerf.so and libkerf-nvml.so', `/opt/kerf/${VERSION}`)
     .option('--nvml-library <name>', "the driver's management library")
+    .option('--driver-library <vendor=path>', "the same for any vendor's driver; repeatable", readLibrary)
     .option('--splits <count>', 'slices a device may carry at once', readSplits, 10)
     .option(
       '--slots-per-device <count>',
@@ -140,13 +141,6 @@ function withPlaces(command: Command): Command {
   return command
     .option('--metrics-listen <address>', '/healthz, /metrics, /v1/slots', '127.0.0.1:9402')
     .option('--proc-dir <folder>', "the node's /proc", '/proc')
-    .option('--device-dir <folder>', 'where device nodes are made', '/dev')
-    .option(
-      '--quarantine-seconds <count>',
-      'how long a device with a fault that may pass gets no new slices; doubles with each one more within an hour',
-      readSeconds,
-      60,
-    )
     .addOption(
       new Option('--region-storage <kind>', REGION_STORAGE).choices(['memory', 'disk']).default('memory'),
     );

@@ -8,7 +8,7 @@ import { changeLimits } from '../src/adapters/region/limits-file.js';
 import type { Vendor } from '../src/vendors/index.js';
 import { encodeLimits, type LimitsPage } from '../src/wire/limits.js';
 import { emptyRegion } from '../src/wire/region.js';
-import { type Allocation, allocate, devicesOf } from './allocate.js';
+import { type Allocation, allocate, devicesOf, isHeld } from './allocate.js';
 import type { NodeDevices } from './node-device.js';
 import { type FileContent, makeFolder, readIfThere, replaceFile, sweepTemps } from './files.js';
 import type { BoundSlot } from './slot.js';
@@ -54,7 +54,7 @@ export class Pages {
     const vendorEdits = this.specs.editsFor(found.value);
     // The region first: where it lies stands in the spec. One that a running container has mounted stays where it is.
     makeFolder(slotFolder);
-    if (!existsSync(regionIn(slotFolder))) this.clearRegion(slot.slot);
+    if (isHeld(this.vendor) && !existsSync(regionIn(slotFolder))) this.clearRegion(slot.slot);
     const places = { libraryFolder: this.folders.library, slotFolder, region: regionIn(slotFolder) };
     this.write(slot.slot, allocate({ slot, vendor: this.vendor, vendorEdits, places }));
   }
@@ -74,8 +74,10 @@ export class Pages {
 
   private write(slot: string, { limits, preload, spec }: Allocation): void {
     const folder = join(this.folders.slots, slot);
-    settleLimits(join(folder, 'limits'), limits);
-    settle({ path: join(folder, 'preload'), content: preload, mode: 0o444 });
+    if (isHeld(this.vendor)) {
+      settleLimits(join(folder, 'limits'), limits);
+      settle({ path: join(folder, 'preload'), content: preload, mode: 0o444 });
+    }
     makeFolder(this.folders.cdi);
     settle({
       path: this.specPath(slot),
@@ -87,6 +89,7 @@ export class Pages {
 
   /** A container that starts finds nothing charged: whoever ran in this slot before has ended. */
   clearRegion(slot: string): void {
+    if (!isHeld(this.vendor)) return;
     const folder = join(this.folders.slots, slot);
     const onDisk = join(folder, 'region');
     makeFolder(folder);

@@ -9,11 +9,11 @@ import { registerWithKubelet } from '../src/adapters/kubelet/registration.js';
 import type { KubeClient } from '../src/adapters/kubernetes/client.js';
 import type { Result } from '../src/core/result.js';
 import type { Vendor } from '../src/vendors/index.js';
+import { isHeld } from './allocate.js';
 import { allocateSlots } from './allocate-slots.js';
-import { Devices } from './devices.js';
 import { EnforcementWatch } from './enforcement-watch.js';
 import { idsOf } from './ids.js';
-import type { Probe } from './inventory.js';
+import { Announcer, Inventory, type Probe } from './inventory.js';
 import { LetterWatch } from './letter-watch.js';
 import { createMetrics } from './metrics.js';
 import { foldersOf, type PluginOptions } from './options.js';
@@ -47,7 +47,8 @@ export class Room implements PluginDuties {
   private readonly pods: Pods;
   private readonly shown: PodResourcesLister;
   private readonly pages: Pages;
-  readonly devices: Devices;
+  private readonly inventory: Inventory;
+  private readonly announcer: Announcer;
   private readonly sweeper: Sweeper;
   private readonly enforcement: EnforcementWatch;
   private readonly preStarts: PreStart;
@@ -58,14 +59,15 @@ export class Room implements PluginDuties {
 
   constructor(private readonly parts: RoomParts) {
     const { options, vendor } = parts;
-    this.metrics = createMetrics({ slots: () => this.rows(), devices: () => this.devices.inventory.all });
+    this.metrics = createMetrics(() => this.rows());
     this.shown = new PodResourcesLister(
       join(options.kubeletDir, 'pod-resources', 'kubelet.sock'),
       parts.clock,
     );
     this.pages = new Pages(foldersOf(options, parts.store.folder), vendor);
     this.pods = this.makePods();
-    this.devices = this.makeDevices();
+    this.inventory = this.makeInventory();
+    this.announcer = this.makeAnnouncer();
     this.sweeper = this.makeSweeper();
     this.enforcement = this.makeEnforcement();
     this.preStarts = this.makePreStart();
@@ -76,7 +78,7 @@ export class Room implements PluginDuties {
   async start(): Promise<void> {
     this.pods.listen((podUid, pod) => this.heard(podUid, pod));
     this.pods.start();
-    await this.devices.inventory.start();
+    await this.inventory.start();
     this.restore();
     this.sweeper.start();
     this.enforcement.start();
@@ -87,14 +89,15 @@ export class Room implements PluginDuties {
     await this.registrar.stop();
     this.enforcement.stop();
     this.sweeper.stop();
-    this.devices.stop();
+    this.announcer.stop();
+    this.inventory.stop();
     this.pods.stop();
     this.shown.close();
     this.publishing?.();
   }
 
   ids() {
-    return idsOf({ ...this.parts.options, devices: this.devices.inventory.all, slots: this.living() });
+    return idsOf({ ...this.parts.options, devices: this.inventory.all, slots: this.living() });
   }
 
   /** A pod that ended holds nothing, though its slots may wait for the sweep. */
@@ -139,7 +142,7 @@ export class Room implements PluginDuties {
   /** A reboot empties /run: slots of living pods get their specs back before the kubelet starts containers. */
   private restore(): void {
     const onFault = (fault: unknown): void => this.fault('restore', fault);
-    this.pages.restore(this.parts.store.bound(), this.devices.inventory.byId, onFault);
+    this.pages.restore(this.parts.store.bound(), this.inventory.byId, onFault);
     for (const { path, reason } of this.parts.store.unreadable())
       this.parts.log.error({ path, reason }, 'slot record cannot be read: nothing new is given on this node');
   }
@@ -183,21 +186,36 @@ export class Room implements PluginDuties {
     });
   }
 
-  private makeDevices(): Devices {
-    return new Devices({
-      ...this.parts,
-      metrics: () => this.metrics,
-      living: () => this.living(),
-      publish: () => this.registrar.publish(),
-      fault: (what, fault) => this.fault(what, fault),
+  private makeInventory(): Inventory {
+    const { probe, clock, log } = this.parts;
+    return new Inventory({
+      probe,
+      clock,
+      onChange: (devices) => {
+        log.info({ devices }, 'devices changed');
+        this.announcer.announce(devices);
+        this.registrar.publish();
+      },
+      onFault: (fault) => this.fault('driver', fault),
+    });
+  }
+
+  private makeAnnouncer(): Announcer {
+    const { client, clock, options, vendor } = this.parts;
+    return new Announcer({
+      client,
+      clock,
+      node: options.nodeName,
+      vendor: vendor.name,
+      onWritten: () => this.metrics.inventoryWrites.inc(),
+      onFault: (fault) => this.fault('inventory annotation', fault),
     });
   }
 
   private makeSweeper(): Sweeper {
     const { store, clock, vendor, log } = this.parts;
     return new Sweeper({
-      store,
-      clock,
+      ...{ store, clock },
       resource: vendor.resources.count,
       pods: this.pods,
       shown: this.shown,
@@ -212,11 +230,11 @@ export class Room implements PluginDuties {
   }
 
   private makeEnforcement(): EnforcementWatch {
-    const { store, clock, options, log } = this.parts;
+    const { store, clock, options, vendor, log } = this.parts;
     return new EnforcementWatch({
       procFolder: options.procDir,
-      store,
-      clock,
+      isHeld: isHeld(vendor),
+      ...{ store, clock },
       pods: this.pods,
       onJudged: ({ slot, owner: { namespace, pod, container } }, enforcement) =>
         log.info({ slot, namespace, pod, container, enforcement }, 'slot judged'),
@@ -234,7 +252,7 @@ export class Room implements PluginDuties {
       pods: this.pods,
       shown: this.shown,
       pages: this.pages,
-      devices: () => this.devices.inventory.byId,
+      devices: () => this.inventory.byId,
       sweep: () => this.sweeper.sweep(),
       nowMs: () => clock.now(),
       onChangedPlacement: (pod) => this.letters.tell(pod),
@@ -256,7 +274,7 @@ export class Room implements PluginDuties {
       onRegistered: (endpoint) => {
         this.metrics.registrations.inc();
         log.info({ endpoint, resourceName }, 'registered');
-        this.devices.announcer.check();
+        this.announcer.check();
       },
       onFault: (what, fault) => this.fault(what, fault),
     });

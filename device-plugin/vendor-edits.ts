@@ -32,7 +32,7 @@ export class VendorSpecs {
 
   editsFor(devices: readonly NodeDevice[]): VendorEdits {
     const specs = this.specs().filter(({ kind }) => kind === this.vendor.cdiKind);
-    const found = devices.map((device) => findDevice(specs, device));
+    const found = devices.map((device) => findDevice(specs, this.vendor, device));
     const bare = devices.filter((_, at) => found[at] === null);
     const nodes = bare.length === 0 ? {} : { deviceNodes: nodesOf(this.vendor, bare) };
     const told = found.filter((entry) => entry !== null);
@@ -57,16 +57,35 @@ export class VendorSpecs {
   }
 }
 
-function findDevice(
+interface Found {
+  readonly spec: CdiSpec;
+  readonly own: ContainerEdits;
+}
+
+function findDevice(specs: readonly CdiSpec[], vendor: Vendor, device: NodeDevice): Found | null {
+  const isOfIndex = (own: ContainerEdits): boolean => !isAnother(own, vendor, device);
+  return findNamed(specs, device.id, () => true) ?? findNamed(specs, String(device.index), isOfIndex);
+}
+
+function findNamed(
   specs: readonly CdiSpec[],
-  device: NodeDevice,
-): { spec: CdiSpec; own: ContainerEdits } | null {
-  for (const name of [device.id, String(device.index)])
-    for (const spec of specs) {
-      const own = spec.devices.find((entry) => entry.name === name);
-      if (own !== undefined) return { spec, own: own.containerEdits };
-    }
+  name: string,
+  isRight: (own: ContainerEdits) => boolean,
+): Found | null {
+  for (const spec of specs) {
+    const own = spec.devices.find((entry) => entry.name === name)?.containerEdits;
+    if (own !== undefined && isRight(own)) return { spec, own };
+  }
   return null;
+}
+
+/** The vendor's tool may count otherwise than its library: an index that leads to another device's node is not ours. */
+function isAnother({ deviceNodes = [] }: ContainerEdits, vendor: Vendor, { minor }: NodeDevice): boolean {
+  const [before = '', after = ''] = vendor.deviceNodes.each.split('{minor}');
+  const told = deviceNodes.map(({ path }) => String(path));
+  const numbered = told.filter((path) => /^\d+$/.test(path.slice(before.length, path.length - after.length)));
+  const own = numbered.filter((path) => path.startsWith(before) && path.endsWith(after));
+  return own.length > 0 && !own.includes(`${before}${minor}${after}`);
 }
 
 function namesIn(folder: string): readonly string[] {

@@ -26,13 +26,8 @@ export interface EventTime {
   readonly micros: number;
 }
 
-/** Of a scheduler that has been up for a while: all of it once before. Leaves the ledger as it found it. */
+/** Leaves the ledger as it found it. */
 export function eventTimes(ledger: Ledger, nodes: number): readonly EventTime[] {
-  timesOnce(ledger, nodes);
-  return timesOnce(ledger, nodes);
-}
-
-function timesOnce(ledger: Ledger, nodes: number): readonly EventTime[] {
   const at = Array.from({ length: ROUNDS }, (_, round) => round % nodes);
   const comes = at.map((node) => sightingOf(node, NEW_POD));
   const times = [

@@ -10,8 +10,9 @@ import { systemClock } from '../adapters/clock.js';
 import { ownRegistry } from '../adapters/exposition/own-registry.js';
 import { CONTENT_TYPE, exposition } from '../adapters/exposition/prometheus.js';
 import { type Routes, serveRoutes } from '../adapters/http/routes.js';
-import { openDriver } from '../adapters/nvml/driver.js';
-import { slotsClient } from '../adapters/plugin/slots-client.js';
+import { openDrivers } from '../adapters/probes/driver.js';
+import { librariesOf } from '../adapters/probes/open.js';
+import { joinedSlots, slotsClient } from '../adapters/plugin/slots-client.js';
 import { startArbiter } from './monitor/arbitrate.js';
 import { followPolicy, openCluster } from './monitor/cluster.js';
 import { startLook } from './monitor/look.js';
@@ -44,13 +45,13 @@ function stopOnSignal(stop: () => Promise<unknown>): void {
 
 async function main(): Promise<void> {
   const options = readMonitorOptions(process.argv, process.env);
-  const driver = openDriver(options.nvmlLibrary);
+  const driver = openDrivers(options.vendor, librariesOf(options));
   const client = openCluster(options);
   const joint = { options, log, clock: systemClock, client };
   const policy = followPolicy(joint);
   const context: Omit<Context, 'clamps'> = {
     ...{ options, log, clock: systemClock, driver, policy, node: options.nodeName },
-    plugin: slotsClient(options.pluginUrl),
+    plugin: joinedSlots(options.pluginUrl.map(slotsClient)),
     ...(client !== undefined && { client }),
   };
   const arbiter = startArbiter(context);

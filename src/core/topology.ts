@@ -5,7 +5,7 @@ import type { Device } from './device.js';
 
 /**
  * How well each pair of a node's devices of one vendor is linked: more is better, 0 on the diagonal.
- * In the words of wire/links: SYS 10, NODE 20, PHB 30, PXB 40, PIX 50, PSB 60, n NVLinks 100 n.
+ * In the words of wire/links: SYS 10, NODE 20, PHB 30, PXB 40, PIX 50, PSB 60, XGMI 70, n NVLinks 100 n.
  * Matrices of equal content are one object, so that what is worked out of one serves all nodes of its kind.
  */
 export interface LinkMatrix {

@@ -2,6 +2,7 @@
 // The table of everything we export (docs/metrics.md is held to it), and how a reading becomes samples.
 import { BYTES_PER_MIB, WHOLE_DEVICE } from '../core/units.js';
 import { COMPUTE_ROWS } from './compute-metrics.js';
+import { ENFORCEMENT_OFF } from '../wire/slots.js';
 import { REGION_CLASSES } from '../wire/region-layout.js';
 import type { DeviceUsage, NodeUsage, SliceUsage, Source } from './usage.js';
 
@@ -40,6 +41,9 @@ const ofDevice = (row: Omit<Row<DeviceUsage>, 'labels' | 'kind'>): Row<DeviceUsa
 
 const ofSlice = (row: Omit<Row<SliceUsage>, 'labels'>): Row<SliceUsage> => ({ ...row, labels: SLICE_LABELS });
 
+/** Where nothing of ours runs in the container, there is no region to read. */
+const isHeld = ({ enforcement }: SliceUsage): boolean => enforcement !== ENFORCEMENT_OFF;
+
 const bool = (claim: boolean): number => (claim ? 1 : 0);
 
 export const DEVICE_METRICS: readonly Row<DeviceUsage>[] = [
@@ -54,6 +58,12 @@ export const DEVICE_METRICS: readonly Row<DeviceUsage>[] = [
     unit: 'bytes',
     help: 'Memory in use on the device, by anybody, as its driver tells.',
     valueOf: (device) => device.usedBytes,
+  }),
+  ofDevice({
+    name: 'kerf_device_busy_ratio',
+    unit: 'ratio',
+    help: 'Share of the driver’s last sample in which something ran on the device.',
+    valueOf: ({ busyPercent }) => (busyPercent === null ? null : busyPercent / 100),
   }),
   ofDevice({
     name: 'kerf_device_memory_granted_bytes',
@@ -137,7 +147,7 @@ export const SLICE_METRICS: readonly Row<SliceUsage>[] = [
     kind: 'gauge',
     unit: 'bool',
     help: '1 when the region of the slice cannot be read or claims what cannot be.',
-    valueOf: (slice) => bool(slice.used === null),
+    valueOf: (slice) => (isHeld(slice) ? bool(slice.used === null) : null),
   }),
 ];
 

@@ -7,7 +7,7 @@ import type { Slice } from '../core/placement.js';
 import type { Result } from '../core/result.js';
 import { BYTES_PER_MIB, type MiB, type MilliCores } from '../core/units.js';
 import type { Region, RegionDevice, RegionTelemetry } from '../wire/region.js';
-import type { PodName, SlotRecord } from '../wire/slots.js';
+import { ENFORCEMENT_OFF, type PodName, type SlotRecord } from '../wire/slots.js';
 
 /** What the driver says of one device, now. */
 export interface DeviceReading {
@@ -17,6 +17,8 @@ export interface DeviceReading {
   readonly memory: MiB;
   readonly usedBytes: number;
   readonly isHealthy: boolean;
+  /** Share of the driver's last sample in which something ran; null where it is not measured. */
+  readonly busyPercent: number | null;
   readonly processes: readonly ProcessReading[];
 }
 
@@ -120,6 +122,7 @@ function usedOf(
   region: Result<Region, string> | undefined,
   device: DeviceReading | undefined,
 ): Used | string {
+  if (part.slot.enforcement === ENFORCEMENT_OFF) return 'its vendor’s slices are accounted and not held';
   if (region === undefined) return 'there is no region';
   if (!region.ok) return region.error;
   const used = region.value.devices[part.index];

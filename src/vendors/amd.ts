@@ -26,7 +26,7 @@ export const amd: Vendor = {
   topology: 'amdsmi',
   letter: 'kerf',
   enforcement: 'off',
-  hasAgent: false,
+  hasAgent: true,
   annotations: {
     'amd.com/use-gputype': 'kerf.dev/device-type',
     'amd.com/nouse-gputype': 'kerf.dev/device-type-not',

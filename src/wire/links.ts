@@ -3,8 +3,8 @@
 // in order of the devices' indexes. Three devices: [["NV12","SYS"],["SYS"]].
 import type { LinkMatrix } from '../core/topology.js';
 
-/** From far to near: across sockets, one NUMA node, host bridge, PCIe switches, one switch, one board, n NVLinks. */
-export type LinkWord = 'SYS' | 'NODE' | 'PHB' | 'PXB' | 'PIX' | 'PSB' | `NV${number}`;
+/** From far to near: across sockets, one NUMA node, host bridge, PCIe switches, one switch, one board, xGMI, n NVLinks. */
+export type LinkWord = 'SYS' | 'NODE' | 'PHB' | 'PXB' | 'PIX' | 'PSB' | 'XGMI' | `NV${number}`;
 
 /** Row i holds the words of device i with those after it; one row less than there are devices. */
 export type LinkTriangle = readonly (readonly LinkWord[])[];
@@ -16,6 +16,7 @@ const PLAIN_WEIGHTS = new Map<string, number>([
   ['PXB', 40],
   ['PIX', 50],
   ['PSB', 60],
+  ['XGMI', 70],
 ]);
 const PLAIN_WORDS = new Map([...PLAIN_WEIGHTS].map(([word, weight]) => [weight, word as LinkWord]));
 

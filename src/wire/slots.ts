@@ -15,6 +15,9 @@ export interface PodName {
   readonly uid: string;
 }
 
+/** Of slots whose vendor's slices nothing of ours holds: they are placed and accounted. */
+export const ENFORCEMENT_OFF = 'off';
+
 export interface SlotRecord {
   /** 32 hex digits; also the name of the slot's folder. */
   readonly slot: string;
@@ -26,7 +29,7 @@ export interface SlotRecord {
   readonly kind: ContainerKind;
   /** In the order of the limits page: a slice's index here is its device's index in the region. */
   readonly slices: readonly Slice[];
-  /** `enforced`, or why the library does not hold this container (`unenforced: …`). */
+  /** `enforced`, `off` where nothing of ours could hold it, or why the library does not (`unenforced: …`). */
   readonly enforcement: string;
 }
 

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { admit } from '../../src/admission/admit.js';
+import { hasProbe } from '../../src/adapters/probes/open.js';
 import { VENDORS, vendorNamed } from '../../src/vendors/index.js';
 import type { Template } from '../../src/vendors/vendor.js';
 import { POD_ANNOTATIONS } from '../../src/wire/names.js';
@@ -73,8 +74,8 @@ describe.each(VENDORS.map((vendor) => [vendor.name, vendor] as const))('the row 
     },
   );
 
-  it('is served by our agent only where something holds the container', () => {
-    expect(vendor.hasAgent && vendor.enforcement === 'off').toBe(false);
+  it('has a probe where our agent serves it, and only there', () => {
+    expect(hasProbe(vendor.name)).toBe(vendor.hasAgent);
   });
 
   it.each([

@@ -10,6 +10,8 @@ export const PATHS = {
   addon: `${ROOT}native/build/nvml-addon/Release/nvml.node`,
   fakeFolder: `${BUILT}/fake`,
   fakeGpus: `${BUILT}/fake/kerf-fake-gpus`,
+  fakeAmd: `${BUILT}/fake/kerf-fake-amd`,
+  fakeRocmSmi: `${BUILT}/fake/librocm_smi64.so.1`,
   fakeNvml: `${BUILT}/fake/libnvidia-ml.so.1`,
   fakeCuda: `${BUILT}/fake/libcuda.so.1`,
   fakeTime: `${BUILT}/fake/kerf-fake-time`,
@@ -50,10 +52,21 @@ export function makeLinkedMachine(folder: string, gpu: string, links: string): r
   return initMachine(folder, ['--gpu', gpu, '--links', links]);
 }
 
-function initMachine(folder: string, wishes: readonly string[]): readonly FakeGpu[] {
-  const { status, stdout, stderr } = spawnSync(PATHS.fakeGpus, ['init', folder, ...wishes], {
-    encoding: 'utf8',
-  });
+/** A machine of fake AMD GPUs in `folder`/amd. */
+export function makeAmdMachine(folder: string, ...gpus: readonly string[]): readonly FakeGpu[] {
+  return initMachine(
+    folder,
+    gpus.flatMap((gpu) => ['--gpu', gpu]),
+    PATHS.fakeAmd,
+  );
+}
+
+function initMachine(
+  folder: string,
+  wishes: readonly string[],
+  maker: string = PATHS.fakeGpus,
+): readonly FakeGpu[] {
+  const { status, stdout, stderr } = spawnSync(maker, ['init', folder, ...wishes], { encoding: 'utf8' });
   if (status !== 0) throw new Error(stderr);
   return stdout
     .trim()
@@ -64,10 +77,15 @@ function initMachine(folder: string, wishes: readonly string[]): readonly FakeGp
     });
 }
 
-export function fakeGpus(...args: readonly string[]): {
+interface Ended {
   readonly status: number | null;
   readonly stderr: string;
-} {
-  const { status, stderr } = spawnSync(PATHS.fakeGpus, args, { encoding: 'utf8' });
+}
+
+function ended(program: string, args: readonly string[]): Ended {
+  const { status, stderr } = spawnSync(program, args, { encoding: 'utf8' });
   return { status, stderr };
 }
+
+export const fakeGpus = (...args: readonly string[]): Ended => ended(PATHS.fakeGpus, args);
+export const fakeAmd = (...args: readonly string[]): Ended => ended(PATHS.fakeAmd, args);

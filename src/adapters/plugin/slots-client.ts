@@ -31,6 +31,19 @@ export function slotsClient(pluginUrl: string): SlotsClient {
   };
 }
 
+/** Of all device plugins of a node. */
+export function joinedSlots(clients: readonly SlotsClient[]): SlotsClient {
+  return {
+    async slots() {
+      const answers = await Promise.all(clients.map((client) => client.slots()));
+      return {
+        slots: answers.flatMap(({ slots }) => slots),
+        problem: answers.flatMap(({ problem }) => (problem === '' ? [] : [problem])).join('; '),
+      };
+    },
+  };
+}
+
 async function askSlots(url: string): Promise<readonly SlotRecord[]> {
   const answer = await request(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
   const text = await answer.body.text();

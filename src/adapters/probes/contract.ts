@@ -40,7 +40,7 @@ export class ProbeFault extends Error {
   override readonly name: string = 'ProbeFault';
 
   constructor(
-    /** The library's own, or <LIBRARY>_TIMEOUT, _CHILD_GONE, _BACKOFF, _RENEWED, _CLOSED. */
+    /** The library's own, or <LIBRARY>_TIMEOUT, _CHILD_GONE, _BACKOFF, _CLOSED. */
     readonly code: string,
     message: string,
   ) {
@@ -57,8 +57,3 @@ export interface ChildRequest {
 export type ChildResponse =
   | { readonly id: number; readonly ok: true; readonly value: unknown }
   | { readonly id: number; readonly ok: false; readonly code: string; readonly message: string };
-
-/** Unasked, once `watch` was answered. */
-export interface ChildNotice {
-  readonly event: unknown;
-}

@@ -3,7 +3,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { LocalReading, LocalReadings } from '../../observing/local.js';
-import type { Driver } from '../nvml/driver.js';
+import type { Driver } from '../probes/driver.js';
 import { regionIn } from '../region/box.js';
 import { memoryNowOf } from '../region/limits-file.js';
 import { readRegion } from '../region/region-file.js';

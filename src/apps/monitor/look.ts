@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part: what is granted and what is used, read when it is asked for and at no other time.
 import { json, plain, type Routes } from '../../adapters/http/routes.js';
-import type { Driver } from '../../adapters/nvml/driver.js';
+import type { Driver } from '../../adapters/probes/driver.js';
 import { readRegion, regionPath } from '../../adapters/region/region-file.js';
 import type { Result } from '../../core/result.js';
 import { familiesOf } from '../../observing/metrics.js';
@@ -41,7 +41,7 @@ async function look({ options, node, driver, plugin }: Context): Promise<NodeUsa
 
 async function readDriver(driver: Driver): Promise<{ devices: readonly DeviceReading[]; problem: string }> {
   try {
-    return { devices: await driver.read(), problem: '' };
+    return { devices: await driver.read(), problem: driver.problem };
   } catch (fault) {
     return { devices: [], problem: `driver: ${fault instanceof Error ? fault.message : String(fault)}` };
   }

@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 import { hostname } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
+import { type DriverLibraries, hasProbe, LIBRARY_FORM, withLibrary } from '../../adapters/probes/open.js';
+import { DEFAULT_VENDORS, VENDORS } from '../../vendors/index.js';
 import { NAMESPACE, POLICY_CONFIGMAP } from '../../wire/names.js';
 
 export interface MonitorOptions {
   readonly nodeName: string;
   readonly stateDir: string;
   readonly listen: string;
-  readonly pluginUrl: string;
+  /** Of the device plugins of this node, one for each vendor. */
+  readonly pluginUrl: readonly string[];
   readonly nvmlLibrary?: string;
+  /** Whose drivers are asked. */
+  readonly vendor: readonly string[];
+  /** Vendor → library opened instead of the system's. */
+  readonly driverLibrary?: DriverLibraries;
   readonly kubeconfig?: string;
   /** namespace/name of the ConfigMap with the policy document. */
   readonly policyConfigmap: string;
@@ -18,13 +25,23 @@ export function readMonitorOptions(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): MonitorOptions {
-  return new Command('kerf-monitor')
+  const options = new Command('kerf-monitor')
     .description('Tells what is granted and what is used on this node, and looks after it.')
     .option('--node-name <name>', 'name of the Node', env.NODE_NAME ?? hostname())
     .option('--state-dir <folder>', 'where the device plugin keeps slots and regions', '/var/lib/kerf')
     .option('--listen <address>', 'host:port to serve on', '127.0.0.1:9401')
-    .option('--plugin-url <url>', 'where the device plugin serves /v1/slots', 'http://127.0.0.1:9402')
+    .option(
+      '--plugin-url <url>',
+      'where a device plugin serves /v1/slots; repeatable (default: http://127.0.0.1:9402)',
+      urls,
+    )
     .option('--nvml-library <path>', 'driver library to open instead of the system’s')
+    .option('--vendor <name>', 'whose drivers are asked; repeatable (default: those on by default)', vendorOf)
+    .option(
+      '--driver-library <vendor=path>',
+      'driver library of a vendor to open instead of the system’s; repeatable',
+      driverLibrary,
+    )
     .option(
       '--kubeconfig <file>',
       'how to reach the API server; absent: KUBECONFIG, else the service account, else no cluster is asked',
@@ -37,6 +54,30 @@ export function readMonitorOptions(
     )
     .parse([...argv])
     .opts<MonitorOptions>();
+  return {
+    ...options,
+    vendor: options.vendor ?? DEFAULTS,
+    pluginUrl: options.pluginUrl ?? ['http://127.0.0.1:9402'],
+  };
+}
+
+const DEFAULTS = DEFAULT_VENDORS.map(({ name }) => name).filter(hasProbe);
+
+function vendorOf(text: string, before: readonly string[] = []): readonly string[] {
+  if (hasProbe(text)) return [...new Set([...before, text])];
+  const known = VENDORS.map(({ name }) => name).filter(hasProbe);
+  throw new InvalidArgumentError(`want one of ${known.join(', ')}`);
+}
+
+function driverLibrary(text: string, before?: DriverLibraries): DriverLibraries {
+  const libraries = withLibrary(before, text);
+  if (libraries === null) throw new InvalidArgumentError(LIBRARY_FORM);
+  return libraries;
+}
+
+function urls(text: string, before: readonly string[] = []): readonly string[] {
+  if (!URL.canParse(text)) throw new InvalidArgumentError('want http://<host>:<port>');
+  return [...before, text];
 }
 
 function configMap(text: string): string {

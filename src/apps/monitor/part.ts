@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../adapters/clock.js';
 import type { Routes } from '../../adapters/http/routes.js';
 import type { KubeClient } from '../../adapters/kubernetes/client.js';
-import type { Driver } from '../../adapters/nvml/driver.js';
+import type { Driver } from '../../adapters/probes/driver.js';
 import type { SlotsClient } from '../../adapters/plugin/slots-client.js';
 import type { NodeRuling } from '../../core/node-rules.js';
 import type { Family } from '../../observing/metrics.js';

@@ -27,7 +27,7 @@ function aPod(containerID: string) {
   return projectPod(raw, 'nvidia.com/gpu');
 }
 
-async function aWatch() {
+async function aWatch(isHeld = true) {
   const folder = newFolder();
   const procFolder = join(folder, 'proc');
   mkdirSync(procFolder);
@@ -38,7 +38,7 @@ async function aWatch() {
   const clock = new FakeClock();
   const told: string[] = [];
   const watch = new EnforcementWatch({
-    ...{ procFolder, store, pods, clock },
+    ...{ procFolder, isHeld, store, pods, clock },
     onJudged: (_, enforcement) => void told.push(enforcement),
     onFault: () => {},
   });
@@ -101,5 +101,12 @@ describe('whether the library holds a container', () => {
     pods.pod = aPod(NEXT);
     run(12, NEXT, WITHOUT);
     expect(await look(3)).toBe('unenforced');
+  });
+
+  it('is off where the vendor’s containers have nothing of ours, whatever runs there', async () => {
+    const { run, watch, slot } = await aWatch(false);
+    run(10, ID, WITH);
+    watch.start();
+    expect(watch.of(slot.slot)).toBe('off');
   });
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Pages } from '../../../device-plugin/pages.js';
 import { type BoundSlot, isBound } from '../../../device-plugin/slot.js';
+import { amd } from '../../../src/vendors/amd.js';
 import { nvidia } from '../../../src/vendors/nvidia.js';
 import { mib, milliCores } from '../../../src/core/units.js';
 import { decodeLimits, LIMITS_AT, LIMITS_DEVICE_AT } from '../../../src/wire/limits.js';
@@ -175,5 +176,38 @@ devices:
     const deviceNodes = { each: '/dev/nul{minor}', common: ['/dev/null', '/dev/not-there'] };
     new Pages(all, { ...nvidia, deviceNodes }).ensure(slot, twoDevices());
     expect(specAt(spec).devices[0].containerEdits.deviceNodes).toEqual([{ path: '/dev/null' }]);
+  });
+
+  it('are found by the index only where that leads to the device’s own node', () => {
+    const { all, slot, spec } = someFolders();
+    const deviceNodes = { each: '/dev/nul{minor}', common: ['/dev/null'] };
+    const vendorSpec = join(all.vendorCdi[0] ?? '', 'vendor.json');
+    const told = (path: string) => [
+      { name: '0', containerEdits: { deviceNodes: [{ path }], env: ['TOLD=1'] } },
+    ];
+    const envOf = (path: string): readonly string[] => {
+      writeFileSync(
+        vendorSpec,
+        JSON.stringify({ cdiVersion: '0.6.0', kind: nvidia.cdiKind, devices: told(path) }),
+      );
+      new Pages(all, { ...nvidia, deviceNodes }).ensure(slot, twoDevices());
+      return specAt(spec).devices[0].containerEdits.env;
+    };
+    expect(envOf('/dev/nul0')).toContain('TOLD=1');
+    expect(envOf('/dev/nul1')).not.toContain('TOLD=1');
+  });
+});
+
+describe('the files of a slot whose vendor nothing of ours holds', () => {
+  it('are its CDI spec alone: device nodes and env, no library, no page and no region', () => {
+    const { all, slot, spec, own } = someFolders();
+    const pages = new Pages(all, { ...amd, deviceNodes: { each: '/dev/nul{minor}', common: ['/dev/null'] } });
+    pages.clearRegion(slot.slot);
+    pages.ensure(slot, twoDevices());
+    expect(specAt(spec).devices[0].containerEdits).toEqual({
+      deviceNodes: [{ path: '/dev/null' }],
+      env: [`AMD_VISIBLE_DEVICES=${GPU_A}`, `KERF_SLOT=${slot.slot}`],
+    });
+    expect(existsSync(own) ? readdirSync(own) : []).toEqual([]);
   });
 });

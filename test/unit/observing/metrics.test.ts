@@ -69,4 +69,20 @@ describe('metrics', () => {
     expect(got.get('kerf_slice_unreadable')).toMatchObject([{ value: 1 }]);
     expect(got.get('kerf_slice_enforced')).toMatchObject([{ value: 0 }]);
   });
+
+  it('a slice that nothing of ours holds is granted, not enforced, and has nothing that could be read', () => {
+    const got = samples({ regions: new Map(), slots: [aSlot({ enforcement: 'off' })] });
+    expect(got.get('kerf_slice_memory_granted_bytes')).toHaveLength(1);
+    expect(got.get('kerf_slice_enforced')).toMatchObject([{ value: 0 }]);
+    expect(got.get('kerf_slice_unreadable')).toEqual([]);
+  });
+
+  it('a device tells how busy it is where its driver measures it', () => {
+    const devices = [aReading({ busyPercent: 73 }), aReading({ id: 'GPU-2', busyPercent: null })];
+    expect(
+      samples({ devices })
+        .get('kerf_device_busy_ratio')
+        ?.map(({ value }) => value),
+    ).toEqual([0.73]);
+  });
 });

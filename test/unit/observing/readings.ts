@@ -40,6 +40,7 @@ export const aReading = (change: Partial<DeviceReading> = {}): DeviceReading => 
   memory: mib(40_960),
   usedBytes: 0,
   isHealthy: true,
+  busyPercent: null,
   processes: [],
   ...change,
 });

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { openDriver } from '../../../adapters/nvml/driver.js';
+import { openDrivers } from '../../../adapters/probes/driver.js';
 import { regionIn } from '../../../adapters/region/box.js';
 import { divideBursts } from '../../../adapters/run/burst.js';
 import { startCommand, type Started } from '../../../adapters/run/command.js';
@@ -90,7 +90,7 @@ async function run(command: readonly string[], flags: RunFlags, io: Io): Promise
 const uid = (): number => process.getuid?.() ?? 0;
 
 async function readDevices(): Promise<readonly DeviceReading[]> {
-  const driver = openDriver();
+  const driver = openDrivers();
   try {
     return (await driver.read()).filter(({ isHealthy }) => isHealthy);
   } catch (fault) {

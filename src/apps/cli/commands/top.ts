@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { openDriver } from '../../../adapters/nvml/driver.js';
+import { openDrivers } from '../../../adapters/probes/driver.js';
 import { lookHere } from '../../../adapters/run/look.js';
 import { sliceFolders } from '../../../adapters/run/slices.js';
 import { localStateOf } from '../../../observing/local.js';
@@ -97,7 +97,7 @@ function isLocal(options: TopOptions, env: Io['env']): boolean {
 }
 
 async function topHere(options: TopOptions, intervalMs: number, io: Io): Promise<void> {
-  const driver = openDriver();
+  const driver = openDrivers();
   const folders = sliceFolders(io.env, process.getuid?.() ?? 0);
   const look = async (): Promise<LocalLook> => {
     const readings = await lookHere(folders, driver);
