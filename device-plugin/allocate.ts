@@ -2,9 +2,10 @@
 // What a slot means, written out: placement + devices + the vendor's edits → limits page, preload list, CDI spec.
 // Pure: nothing is written here.
 
+import type { Slice } from '../src/core/placement.js';
 import { err, ok, type Result } from '../src/core/result.js';
 import type { Vendor } from '../src/vendors/index.js';
-import { LIMITS, type LimitsPage } from '../src/wire/limits.js';
+import { type DeviceLimit, LIMITS, type LimitsPage } from '../src/wire/limits.js';
 import { SLOT_KIND } from '../src/wire/names.js';
 import { type CdiSpec, type ContainerEdits, lowestVersion, mergeEdits } from './cdi.js';
 import type { NodeDevice, NodeDevices } from './node-device.js';
@@ -90,12 +91,19 @@ function limitsOf({ owner }: BoundSlot): LimitsPage {
     namespace: owner.namespace,
     pod: owner.pod,
     container: owner.container,
-    devices: slicesOf(owner).map(({ deviceId, memory, cores, isHigh }) => ({
-      uuid: deviceId,
-      memory,
-      cores,
-      ...(isHigh && { isHigh: true as const }),
-    })),
+    devices: slicesOf(owner).map(limitOf),
+  };
+}
+
+function limitOf({ deviceId, memory, cores, isHigh, isSoft, weight, ceiling }: Slice): DeviceLimit {
+  return {
+    uuid: deviceId,
+    memory: ceiling ?? memory,
+    cores,
+    ...(ceiling !== undefined && { guaranteed: memory }),
+    ...(isSoft === true && { isSoft }),
+    ...(weight !== undefined && { weight }),
+    ...(isHigh && { isHigh: true as const }),
   };
 }
 

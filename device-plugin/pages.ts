@@ -119,7 +119,17 @@ export class Pages {
 
 /** In place where it is this container's page already: what runs has it mapped. Its version and epoch stay its own. */
 function settleLimits(path: string, limits: LimitsPage): void {
-  if (!changeLimits(path, limits, 'grant')) replaceFile({ path, content: encodeLimits(limits), mode: 0o444 });
+  if (changeLimits(path, limits, 'grant')) return;
+  replaceFile({ path, content: encodeLimits(unlent(limits)), mode: 0o444 });
+}
+
+/** Nothing is lent before the arbiter has said so. */
+function unlent(limits: LimitsPage): LimitsPage {
+  const devices = limits.devices.map((device) => {
+    const { guaranteed: memoryNow } = device;
+    return memoryNow === undefined ? device : { ...device, memoryNow };
+  });
+  return { ...limits, devices };
 }
 
 function settle(file: FileContent): void {

@@ -12,7 +12,6 @@ import {
   OVERSUBSCRIBE,
 } from '../wire/names.js';
 import { annotationPath, type BadField } from '../wire/pod.js';
-import { memoryMiB, parseQuantity } from '../wire/quantity.js';
 
 /** Values that are honoured, and values whose meaning is settled but that nothing honours yet. */
 interface Choice {
@@ -52,15 +51,12 @@ function badChoice(pod: PodObject): BadField | null {
 /** The limit may lie above the guaranteed part, never below; every container's fixed memory is compared. */
 function badMemoryLimit(pod: PodObject, request: PodRequest): BadField | null {
   const value = pod.metadata.annotations?.[MEMORY_LIMIT];
-  if (value === undefined) return null;
+  const ceiling = request.sharing?.ceiling;
+  if (value === undefined || ceiling === undefined) return null;
   const bad = (want: string): BadField => ({ field: annotationPath(MEMORY_LIMIT), value, want });
-  const quantity = parseQuantity(value);
-  const limit = quantity === null ? null : memoryMiB(quantity);
-  if (limit === null || !limit.ok)
-    return bad('want memory per device: MiB such as 3000, or a quantity such as 16Gi');
   const parts = request.containers.flatMap(({ slices }) => slices.map(({ memory }) => memory));
   const largest = Math.max(0, ...parts.map((memory) => (memory.kind === 'fixed' ? memory.memory : 0)));
-  if (limit.value < largest) return bad(`want at least the guaranteed part, ${largest} MiB`);
+  if (ceiling < largest) return bad(`want at least the guaranteed part, ${largest} MiB`);
   return null;
 }
 

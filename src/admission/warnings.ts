@@ -5,7 +5,7 @@ import { WHOLE_DEVICE } from '../core/units.js';
 import type { Vendor } from '../vendors/index.js';
 import type { PodObject } from '../wire/admission.js';
 import { DISABLE_ENV, UNHONOURED_ANNOTATIONS } from '../wire/hami.js';
-import { DOMAIN, MEMORY_LIMIT, POD_ANNOTATIONS } from '../wire/names.js';
+import { DOMAIN, POD_ANNOTATIONS } from '../wire/names.js';
 import { annotationPath, containersOf } from '../wire/pod.js';
 import { type Amount, readAmount, resourceNamesOf } from '../wire/pod-resources.js';
 import { type PresentNodes, presentWarnings } from './present.js';
@@ -78,13 +78,9 @@ function annotationWarnings(pod: PodObject): readonly string[] {
   const keys = Object.keys(pod.metadata.annotations ?? {});
   const unknown = keys.filter((key) => key.startsWith(`${DOMAIN}/`) && !POD_ANNOTATIONS.includes(key));
   const idle = keys.filter((key) => UNHONOURED_ANNOTATIONS.includes(key));
-  const hasLimit = keys.includes(MEMORY_LIMIT);
   return [
     ...unknown.map((key) => `${annotationPath(key)} is not known here; known: ${POD_ANNOTATIONS.join(', ')}`),
     ...idle.map((key) => `${annotationPath(key)} has no effect in this version`),
-    ...(hasLimit
-      ? [`${annotationPath(MEMORY_LIMIT)} is not honoured yet: memory ends at the guaranteed part`]
-      : []),
   ];
 }
 

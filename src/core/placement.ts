@@ -13,6 +13,12 @@ export interface Slice {
   readonly isAlone: boolean;
   /** What all slices of the device could have together when it was given, where that is not what is there. */
   readonly of?: Capacity;
+  /** May borrow compute that nobody else uses. */
+  readonly isSoft?: true;
+  /** 1..100: against others who borrow; absent is 1. */
+  readonly weight?: number;
+  /** How far its memory may grow while others leave it; absent: no further than `memory`. */
+  readonly ceiling?: MiB;
 }
 
 export interface ContainerPlacement {

@@ -58,6 +58,16 @@ export type DevicePolicy = readonly DevicePolicyName[];
 /** All devices of one container and vendor on one NUMA node: a must, or better than otherwise. */
 export type NumaWish = 'required' | 'preferred';
 
+/** How its slices live with others on their devices. What is left out: what the policy says, else the mildest. */
+export interface SharingWish {
+  /** hard: never above the cores asked; soft: what others leave idle may be used. */
+  readonly compute?: 'hard' | 'soft';
+  /** 1..100: its part of what is left idle, against others'. */
+  readonly weight?: number;
+  /** How far memory may grow on each device while nobody else has it; the memory asked is guaranteed. */
+  readonly ceiling?: MiB;
+}
+
 /** What a whole pod asks, containers in kubelet's order: init containers (and sidecars) first, then apps. */
 export interface PodRequest {
   readonly containers: readonly ContainerRequest[];
@@ -67,6 +77,8 @@ export interface PodRequest {
   readonly devicePolicy: DevicePolicy | null;
   /** null: where its devices sit does not matter. */
   readonly numa: NumaWish | null;
+  /** Absent: nothing is said. */
+  readonly sharing?: SharingWish;
   /** CPU it requests, in thousandths, as the kubelet counts: what packing weighs beside the devices. */
   readonly cpuMilli: number;
 }

@@ -7,7 +7,9 @@
 //
 // Filter's answer was advice: kube-scheduler binds while it filters the next pod. Between place and assume
 // nothing waits, so two binds never take the same room.
+import { physicalMemory } from '../core/device.js';
 import type { Ledger } from '../core/ledger.js';
+import type { NodeView } from '../core/node.js';
 import { isInitOnly } from '../core/phases.js';
 import { place } from '../core/place.js';
 import type { Placement } from '../core/placement.js';
@@ -16,6 +18,8 @@ import type { NodeRefusal } from '../core/refusal.js';
 import { textOf } from '../core/refusals.js';
 import type { PodRequest } from '../core/request.js';
 import { err, ok, type Result } from '../core/result.js';
+import { withSharing } from '../core/sharing.js';
+import { type MiB, NO_MEMORY } from '../core/units.js';
 import type { BindAsk } from '../wire/extender.js';
 import { decodePlacement, encodePlacement } from '../wire/placement.js';
 import type { PodView } from '../wire/pod-view.js';
@@ -28,6 +32,8 @@ export interface BindOptions {
   readonly reader: PodReader;
   readonly bindings: Bindings;
   readonly rulesFor: (pod: PodView) => PlacingRules;
+  /** Whether pods of a namespace that say nothing may borrow compute; absent: none may. */
+  readonly computeFor?: (namespace: string) => 'hard' | 'soft';
   /** How long an assumption stands without confirmation. */
   readonly assumeMs: number;
   readonly now: () => number;
@@ -120,13 +126,25 @@ function earlierPlacement({ ledger }: BindOptions, ask: BindAsk): Result<Placeme
 
 /** What an earlier try took elsewhere is given back. */
 function placeAnew(
-  { ledger, rulesFor }: BindOptions,
+  { ledger, rulesFor, computeFor }: BindOptions,
   ask: BindAsk,
   { pod, request }: Wanted,
 ): Result<Placement, NodeRefusal> {
   ledger.forget(ask.uid);
   const node = ledger.node(ask.node);
-  return node === undefined ? err({ kind: 'UnknownNode' }) : place(request, node, rulesFor(pod));
+  if (node === undefined) return err({ kind: 'UnknownNode' });
+  const placed = place(request, node, rulesFor(pod));
+  if (!placed.ok) return placed;
+  const compute = request.sharing?.compute ?? computeFor?.(pod.namespace) ?? 'hard';
+  return ok(withSharing(placed.value, { ...request.sharing, compute }, memoryOn(node)));
+}
+
+function memoryOn(node: NodeView): (deviceId: string) => MiB {
+  const { devices } = node.facts;
+  return (deviceId) => {
+    const device = devices.find(({ id }) => id === deviceId);
+    return device === undefined ? NO_MEMORY : physicalMemory(device);
+  };
 }
 
 interface Given {

@@ -7,6 +7,7 @@ import {
   rulingsOf,
   type Ruling,
 } from '../core/policy-document.js';
+import { type NodeRuling, nodeRulingsOf } from '../core/node-rules.js';
 import type { PlacingRules } from '../core/policies.js';
 import type { Result } from '../core/result.js';
 import type { Snapshot } from '../core/snapshot.js';
@@ -48,6 +49,7 @@ export class PolicyInForce {
   /** What the watch shows was refused, and an earlier document holds. */
   isRefused = false;
   private rulings: (pod: RuledPod) => Ruling;
+  private nodeRulings = nodeRulingsOf(NO_POLICY);
   private refusal = '';
 
   constructor(private readonly base: PlacingRules) {
@@ -63,6 +65,11 @@ export class PolicyInForce {
     return this.rulings(pod);
   }
 
+  /** What holds for the pods of a namespace once they run. */
+  nodeRulingFor(namespace: string): NodeRuling {
+    return this.nodeRulings(namespace);
+  }
+
   /** Answers what people must hear of; null where nothing is new. */
   see(edit: PolicyEdit): PolicyNews | null {
     if (edit?.ok === false) return this.refuse(edit.error);
@@ -72,7 +79,10 @@ export class PolicyInForce {
     this.refusal = '';
     const isSame = JSON.stringify(before.document) === JSON.stringify(this.document);
     if (isSame && !before.isRefused) return null;
-    if (!isSame) this.rulings = rulingsOf(this.document, this.base);
+    if (!isSame) {
+      this.rulings = rulingsOf(this.document, this.base);
+      this.nodeRulings = nodeRulingsOf(this.document);
+    }
     if (edit === null)
       return { kind: 'PolicyGone', sentence: 'there is no policy document: the defaults hold' };
     return {

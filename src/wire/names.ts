@@ -31,6 +31,9 @@ export const DEVICE_UUID_NOT = 'kerf.dev/device-uuid-not';
 export const NUMA = 'kerf.dev/numa';
 export const ISOLATION = 'kerf.dev/isolation';
 export const MEMORY_LIMIT = 'kerf.dev/memory-limit';
+/** How it lives with others while it runs (docs/sharing.md). */
+export const COMPUTE = 'kerf.dev/compute';
+export const WEIGHT = 'kerf.dev/weight';
 export const OVERSUBSCRIBE = 'kerf.dev/oversubscribe';
 
 /** All that a pod may say, the letter written by bind included. */
@@ -44,6 +47,8 @@ export const POD_ANNOTATIONS: readonly string[] = [
   NUMA,
   ISOLATION,
   MEMORY_LIMIT,
+  COMPUTE,
+  WEIGHT,
   OVERSUBSCRIBE,
   PLACEMENT,
 ];

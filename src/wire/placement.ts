@@ -2,9 +2,11 @@
 // Letter: what a pod was given, as the annotation kerf.dev/placement. Written by bind, read by the node.
 //
 //   {"v":1,"containers":[{"name":"a","slices":[{"device":"GPU-…","memoryMiB":4096,"corePercent":30,
-//                                            "high":true,"alone":true,"ofMiB":61440,"ofPercent":200,"ofSlices":20}]}]}
+//                                            "high":true,"alone":true,
+//                                            "soft":true,"weight":3,"burstMiB":8192,"ofMiB":61440,"ofPercent":200,"ofSlices":20}]}]}
 //
-// of…: what all slices of the device could have together when it was given, where that is not what is there
+// soft, weight, burstMiB: may borrow compute, with this weight against others; how far memory may grow (memoryMiB is
+// guaranteed). of…: what all slices of the device could have together when it was given, where that is not what is there
 // (overcommit); the node's fence goes by it. All three, or none. corePercent may carry one decimal (30.5): MilliCores are tenths of a percent. `high` and `alone` are left out when false.
 import type { Capacity } from '../core/device.js';
 import type { ContainerPlacement, Placement, Slice } from '../core/placement.js';
@@ -23,6 +25,9 @@ export function encodePlacement(placement: Placement): string {
       corePercent: slice.cores / 10,
       ...(slice.isHigh ? { high: true } : {}),
       ...(slice.isAlone ? { alone: true } : {}),
+      ...(slice.isSoft === true ? { soft: true } : {}),
+      ...(slice.weight === undefined ? {} : { weight: slice.weight }),
+      ...(slice.ceiling === undefined ? {} : { burstMiB: slice.ceiling }),
       ...capacityRow(slice.of),
     })),
   }));
@@ -70,21 +75,36 @@ function decodeSlice(part: unknown): Slice | null {
   const cores = readCores(part.corePercent);
   if (memory === null || cores === null || !isFlag(part.high) || !isFlag(part.alone)) return null;
   const of = decodeCapacity(part);
-  if (of === null) return null;
+  const sharing = decodeSharing(part);
+  if (of === null || sharing === null || (sharing.ceiling ?? memory) < memory) return null;
   const flags = { isHigh: part.high === true, isAlone: part.alone === true };
-  return { deviceId: part.device, memory, cores, ...flags, ...(of === undefined ? {} : { of }) };
+  return { deviceId: part.device, memory, cores, ...flags, ...sharing, ...of };
 }
 
-/** undefined: the letter says nothing of it; null: it says what cannot be read. */
-function decodeCapacity({
-  ofMiB,
-  ofPercent,
-  ofSlices,
-}: Record<string, unknown>): Capacity | undefined | null {
-  if (ofMiB === undefined && ofPercent === undefined && ofSlices === undefined) return undefined;
+type Sharing = Pick<Slice, 'isSoft' | 'weight' | 'ceiling'>;
+
+/** null: it says what cannot be read. */
+function decodeSharing({ soft, weight, burstMiB }: Record<string, unknown>): Sharing | null {
+  const ceiling = burstMiB === undefined ? undefined : readMiB(burstMiB);
+  if (!isFlag(soft) || !isWeight(weight) || ceiling === null) return null;
+  return {
+    ...(soft === true && { isSoft: true as const }),
+    ...(weight !== undefined && { weight }),
+    ...(ceiling !== undefined && { ceiling }),
+  };
+}
+
+const isWeight = (value: unknown): value is number | undefined =>
+  value === undefined || (isCount(value) && value >= 1 && value <= 100);
+
+/** null: it says what cannot be read. */
+function decodeCapacity({ ofMiB, ofPercent, ofSlices }: Record<string, unknown>): Pick<Slice, 'of'> | null {
+  if (ofMiB === undefined && ofPercent === undefined && ofSlices === undefined) return {};
   const memory = readMiB(ofMiB);
   const cores = readCores(ofPercent);
-  return memory === null || cores === null || !isCount(ofSlices) ? null : { memory, cores, splits: ofSlices };
+  return memory === null || cores === null || !isCount(ofSlices)
+    ? null
+    : { of: { memory, cores, splits: ofSlices } };
 }
 
 const isFlag = (value: unknown): boolean => value === undefined || typeof value === 'boolean';

@@ -18,6 +18,7 @@ import {
 import { readDevicePolicy, readNodePolicy } from './policy-text.js';
 import { cpuMilliOf } from './pod-cpu.js';
 import { readSlices } from './pod-resources.js';
+import { readSharing } from './pod-sharing.js';
 import { annotationPath, type BadField, containersOf, type PodLike, quoted } from './pod-shape.js';
 
 export * from './pod-shape.js';
@@ -33,6 +34,15 @@ export function readPodRequest(pod: PodLike, vendors: readonly Vendor[]): Result
     if (!slices.ok) return slices;
     containers.push({ name: place.container.name, kind: place.kind, slices: slices.value });
   }
+  const wishes = readWishes(pod, vendors);
+  return wishes.ok ? ok({ containers, ...wishes.value, cpuMilli: cpuMilliOf(pod.spec) }) : wishes;
+}
+
+/** What its annotations say. */
+function readWishes(
+  pod: PodLike,
+  vendors: readonly Vendor[],
+): Result<Omit<PodRequest, 'containers' | 'cpuMilli'>, BadField> {
   const said = readAnnotations(pod, vendors);
   if (!said.ok) return said;
   const nodePolicy = readSaid(said.value.get(NODE_POLICY), readNodePolicy);
@@ -41,15 +51,16 @@ export function readPodRequest(pod: PodLike, vendors: readonly Vendor[]): Result
   if (!devicePolicy.ok) return devicePolicy;
   const numa = readSaid(said.value.get(NUMA), readNuma);
   if (!numa.ok) return numa;
+  const sharing = readSharing(pod.metadata?.annotations ?? {});
+  if (!sharing.ok) return sharing;
   const long = longList(said.value);
   if (long !== null) return err(long);
   return ok({
-    containers,
     choice: choiceOf(said.value),
     nodePolicy: nodePolicy.value,
     devicePolicy: devicePolicy.value,
     numa: numa.value,
-    cpuMilli: cpuMilliOf(pod.spec),
+    ...sharing.value,
   });
 }
 

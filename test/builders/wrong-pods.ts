@@ -133,6 +133,22 @@ export const WRONG_PODS: readonly (readonly [string, PodObject, string])[] = [
   ],
   ['memory limit in words', said({ 'kerf.dev/memory-limit': 'more' }), '["kerf.dev/memory-limit"] is "more"'],
   [
+    'unknown compute',
+    said({ 'kerf.dev/compute': 'elastic' }),
+    '["kerf.dev/compute"] is "elastic": want hard or soft',
+  ],
+  [
+    'weight of nothing',
+    said({ 'kerf.dev/weight': '0' }),
+    '["kerf.dev/weight"] is "0": want a whole number, 1 to 100',
+  ],
+  [
+    'too much weight',
+    said({ 'kerf.dev/weight': '101' }),
+    '["kerf.dev/weight"] is "101": want a whole number',
+  ],
+  ['half a weight', said({ 'kerf.dev/weight': '1.5' }), '["kerf.dev/weight"] is "1.5": want a whole number'],
+  [
     'a device allowed and denied',
     said({ 'kerf.dev/device-uuid': 'GPU-1,GPU-2', 'nvidia.com/nouse-gpuuuid': 'GPU-2' }),
     'is "GPU-1,GPU-2": GPU-2 also stands in kerf.dev/device-uuid-not',

@@ -28,6 +28,15 @@ describe('the placement letter', () => {
     expect(decodePlacement(golden('placement-v1.txt'))).toEqual({ ok: true, value: PLACEMENT });
   });
 
+  it('carries how a slice lives with others', () => {
+    const [slice] = aPlacement({ a: [[FIRST, 4096, 300]] }).containers[0]?.slices ?? [];
+    if (slice === undefined) throw new Error('bug: no slice');
+    const sharing = { isSoft: true as const, weight: 3, ceiling: mib(8192) };
+    const placement = { containers: [{ name: 'a', slices: [{ ...slice, ...sharing }] }] };
+    expect(encodePlacement(placement)).toContain('"soft":true,"weight":3,"burstMiB":8192');
+    expect(decodePlacement(encodePlacement(placement))).toEqual({ ok: true, value: placement });
+  });
+
   it('lets unknown fields pass', () => {
     expect(decodePlacement(golden('placement-v1-unknown-fields.txt'))).toEqual({
       ok: true,
@@ -55,6 +64,9 @@ describe('the placement letter', () => {
     ['a container without slices', '{"v":1,"containers":[{"name":"a"}]}'],
     ['a slice of no device', one({ ...slice, device: '' })],
     ['a slice without memory', one({ ...slice, memoryMiB: undefined })],
+    ['weight of nothing', one({ ...slice, weight: 0 })],
+    ['soft as text', one({ ...slice, soft: 'yes' })],
+    ['a burst below its memory', one({ ...slice, memoryMiB: 2, burstMiB: 1 })],
     ['negative memory', one({ ...slice, memoryMiB: -1 })],
     ['half a MiB', one({ ...slice, memoryMiB: 0.5 })],
     ['memory as text', one({ ...slice, memoryMiB: '4096' })],

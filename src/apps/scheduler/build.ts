@@ -75,6 +75,7 @@ export async function buildScheduler(options: SchedulerOptions, log: Logger): Pr
     reader: createPodReader(client, (raw) => readPodView(raw, vendors)),
     bindings: createBinder(client),
     rulesFor: (pod) => inForce.rulingFor(pod).rules,
+    computeFor: (namespace) => inForce.nodeRulingFor(namespace).compute,
     assumeMs: options.assumeSeconds * 1000,
     now: clock.now,
   });

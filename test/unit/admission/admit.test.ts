@@ -181,11 +181,6 @@ describe('a warning', () => {
     ],
     [{ gpu: 1 }, { 'nvidia.com/vgpu-mode': 'mig' }, '["nvidia.com/vgpu-mode"] has no effect in this version'],
     [
-      { gpumem: 5 },
-      { 'kerf.dev/memory-limit': '1Gi' },
-      'is not honoured yet: memory ends at the guaranteed part',
-    ],
-    [
       { gpumem: 50_000 },
       {},
       'no present node could hold this pod even when empty: container a (1 with 50000 MiB); it waits for one; present: NVIDIA A100-SXM4-40GB × 1 a node, 40960 MiB each',

@@ -99,6 +99,19 @@ describe('the files of a slot', () => {
     expect(readFileSync(path).readUInt32LE(LIMITS_AT.version)).toBe(1);
   });
 
+  it('say how a slice lives with others, and lend nothing before the arbiter does', () => {
+    const { all, slot, own } = someFolders();
+    const pages = new Pages(all, nvidia);
+    const shared = { ...aSlice(GPU_A), cores: milliCores(300), isSoft: true as const, weight: 3 };
+    const owner = anOwner({
+      placement: aPlacement({ a: [{ ...shared, memory: mib(4096), ceiling: mib(8192), isHigh: true }] }),
+    });
+    pages.ensure({ ...slot, owner }, twoDevices());
+    const page = decodeLimits(readFileSync(join(own, 'limits')));
+    const device = { memory: 8192, guaranteed: 4096, memoryNow: 4096, weight: 3, isSoft: true, isHigh: true };
+    expect(page).toMatchObject({ value: { devices: [device] } });
+  });
+
   it('begin with an empty region in a file of its own', () => {
     const { all, slot, own } = someFolders();
     const pages = new Pages(all, nvidia);
