@@ -73,12 +73,16 @@ function decodeSlice(part: unknown): Slice | null {
   if (!isRecord(part) || typeof part.device !== 'string' || part.device === '') return null;
   const memory = readMiB(part.memoryMiB);
   const cores = readCores(part.corePercent);
-  if (memory === null || cores === null || !isFlag(part.high) || !isFlag(part.alone)) return null;
-  const of = decodeCapacity(part);
-  const sharing = decodeSharing(part);
-  if (of === null || sharing === null || (sharing.ceiling ?? memory) < memory) return null;
-  const flags = { isHigh: part.high === true, isAlone: part.alone === true };
+  const [flags, of, sharing] = [decodeFlags(part), decodeCapacity(part), decodeSharing(part)];
+  if (memory === null || cores === null || flags === null || of === null) return null;
+  if (sharing === null || isBelow(sharing.ceiling, memory)) return null;
   return { deviceId: part.device, memory, cores, ...flags, ...sharing, ...of };
+}
+
+const isBelow = (ceiling: MiB | undefined, memory: MiB): boolean => ceiling !== undefined && ceiling < memory;
+
+function decodeFlags({ high, alone }: Record<string, unknown>): Pick<Slice, 'isHigh' | 'isAlone'> | null {
+  return isFlag(high) && isFlag(alone) ? { isHigh: high === true, isAlone: alone === true } : null;
 }
 
 type Sharing = Pick<Slice, 'isSoft' | 'weight' | 'ceiling'>;
