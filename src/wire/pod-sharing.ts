@@ -9,7 +9,7 @@ import { memoryMiB, parseQuantity } from './quantity.js';
 export const MOST_WEIGHT = 100;
 
 type Annotations = Readonly<Record<string, string>>;
-const NOTHING: Pick<PodRequest, 'sharing'> = {};
+const NOTHING = ok<Pick<PodRequest, 'sharing'>>({});
 
 type Reader = (text: string) => SharingWish | null;
 
@@ -30,7 +30,7 @@ export function readSharing(annotations: Annotations): Result<Pick<PodRequest, '
     if (said === null) return err({ field: annotationPath(key), value: String(value), want });
     wish = { ...wish, ...said };
   }
-  return ok(wish === undefined ? NOTHING : { sharing: wish });
+  return wish === undefined ? NOTHING : ok({ sharing: wish });
 }
 
 function readCompute(text: string): SharingWish | null {

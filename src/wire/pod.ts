@@ -34,15 +34,15 @@ export function readPodRequest(pod: PodLike, vendors: readonly Vendor[]): Result
     if (!slices.ok) return slices;
     containers.push({ name: place.container.name, kind: place.kind, slices: slices.value });
   }
-  const wishes = readWishes(pod, vendors);
-  return wishes.ok ? ok({ containers, ...wishes.value, cpuMilli: cpuMilliOf(pod.spec) }) : wishes;
+  return withWishes(containers, pod, vendors);
 }
 
-/** What its annotations say. */
-function readWishes(
+/** Adds what its annotations say. */
+function withWishes(
+  containers: readonly ContainerRequest[],
   pod: PodLike,
   vendors: readonly Vendor[],
-): Result<Omit<PodRequest, 'containers' | 'cpuMilli'>, BadField> {
+): Result<PodRequest, BadField> {
   const said = readAnnotations(pod, vendors);
   if (!said.ok) return said;
   const nodePolicy = readSaid(said.value.get(NODE_POLICY), readNodePolicy);
@@ -56,10 +56,12 @@ function readWishes(
   const long = longList(said.value);
   if (long !== null) return err(long);
   return ok({
+    containers,
     choice: choiceOf(said.value),
     nodePolicy: nodePolicy.value,
     devicePolicy: devicePolicy.value,
     numa: numa.value,
+    cpuMilli: cpuMilliOf(pod.spec),
     ...sharing.value,
   });
 }
