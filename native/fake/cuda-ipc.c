@@ -7,26 +7,14 @@
 #include <unistd.h>
 
 #include "cuda-holdings.h"
+#include "cuda-ipc.h"
 #include "cuda-vmm.h"
 
 #define LETTER_MAGIC 0x6b65726673686172ull
 
-/* What a file says, and an IPC handle. */
-struct letter {
-  uint64_t magic;
-  share_id share;
-  uint64_t bytes;
-  uint64_t address;
-  uint32_t gpu; /* of the machine */
-  uint32_t pid;
-};
-
-_Static_assert(sizeof(struct letter) <= sizeof(struct cuda_ipc_handle), "a letter fits into a handle");
-
 static const struct share_desk *desk(void) { return world_desk(&fake_cuda.world, &fake_cuda.map); }
 
-/* This process's number of the machine's GPU. */
-static bool find_ordinal(uint32_t gpu, uint8_t *ordinal) {
+bool ipc_find_ordinal(uint32_t gpu, uint8_t *ordinal) {
   for (uint32_t i = 0; i < fake_cuda.world.count; i++) {
     if (fake_cuda.world.gpus[i].index != gpu) continue;
     *ordinal = (uint8_t)i;
@@ -47,12 +35,25 @@ static bool give(const struct ptrmap_entry *entry, share_id *share) {
   return ptrmap_put(&fake_cuda.map, &given) && ptrmap_mark(&fake_cuda.map, entry->key, entry->kind, PTRMAP_SHARED, NULL);
 }
 
+CUresult ipc_write_letter(struct cuda_ipc_handle *out, const struct ptrmap_entry *entry) {
+  struct ipc_letter letter = {LETTER_MAGIC, 0, entry->bytes, entry->key, cuda_gpu(entry->device)->index, (uint32_t)getpid()};
+  if (!give(entry, &letter.share)) return CUDA_ERROR_OUT_OF_MEMORY;
+  memset(out, 0, sizeof(*out));
+  memcpy(out, &letter, sizeof(letter));
+  return CUDA_SUCCESS;
+}
+
+bool ipc_read_letter(struct ipc_letter *letter, const struct cuda_ipc_handle *handle) {
+  memcpy(letter, handle, sizeof(*letter));
+  return letter->magic == LETTER_MAGIC;
+}
+
 /* ---- files ---- */
 
 FAKE_EXPORT CUresult cuMemExportToShareableHandle(void *out, CUmemGenericAllocationHandle handle, int type,
                                                   unsigned long long flags) {
   struct ptrmap_entry entry;
-  struct letter letter = {.magic = LETTER_MAGIC, .pid = (uint32_t)getpid()};
+  struct ipc_letter letter = {.magic = LETTER_MAGIC, .pid = (uint32_t)getpid()};
   CHECK_READY();
   CHECK_ARGUMENT(out != NULL && flags == 0 && vmm_find(handle, &entry));
   if (type != CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR) return CUDA_ERROR_NOT_SUPPORTED;
@@ -69,14 +70,14 @@ FAKE_EXPORT CUresult cuMemExportToShareableHandle(void *out, CUmemGenericAllocat
 }
 
 FAKE_EXPORT CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle *out, void *os_handle, int type) {
-  struct letter letter;
+  struct ipc_letter letter;
   CHECK_READY();
   CHECK_ARGUMENT(out != NULL);
   if (type != CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR) return CUDA_ERROR_NOT_SUPPORTED;
   ssize_t size = pread((int)(intptr_t)os_handle, &letter, sizeof(letter), 0);
   CHECK_ARGUMENT(size == (ssize_t)sizeof(letter) && letter.magic == LETTER_MAGIC);
   struct ptrmap_entry entry = {.bytes = letter.share, .owner = letter.bytes, .flags = PTRMAP_HOLDS};
-  if (!find_ordinal(letter.gpu, &entry.device)) return CUDA_ERROR_INVALID_DEVICE;
+  if (!ipc_find_ordinal(letter.gpu, &entry.device)) return CUDA_ERROR_INVALID_DEVICE;
   CHECK_ARGUMENT(share_hold(desk(), letter.share));
   CUresult result = vmm_add(&entry, out);
   if (result != CUDA_SUCCESS) share_drop(desk(), letter.share);
@@ -93,14 +94,10 @@ FAKE_EXPORT CUresult cuIpcGetMemHandle(struct cuda_ipc_handle *out, CUdeviceptr 
   if (result != CUDA_SUCCESS) return result;
   CHECK_ARGUMENT(out != NULL && ptrmap_get(&fake_cuda.map, pointer, PTRMAP_POINTER, &entry));
   CHECK_ARGUMENT(entry.memory_class == REGION_CLASS_PLAIN);
-  struct letter letter = {LETTER_MAGIC, 0, entry.bytes, entry.key, cuda_gpu(entry.device)->index, (uint32_t)getpid()};
-  if (!give(&entry, &letter.share)) return CUDA_ERROR_OUT_OF_MEMORY;
-  memset(out, 0, sizeof(*out));
-  memcpy(out, &letter, sizeof(letter));
-  return CUDA_SUCCESS;
+  return ipc_write_letter(out, &entry);
 }
 
-static CUresult open_letter(CUdeviceptr *out, const struct letter *letter, struct CUctx_st *context) {
+static CUresult open_letter(CUdeviceptr *out, const struct ipc_letter *letter, struct CUctx_st *context) {
   struct ptrmap_entry entry = {.key = arena_take(letter->bytes),
                                .bytes = letter->share,
                                .owner = (uintptr_t)context,
@@ -123,14 +120,13 @@ static CUresult open_letter(CUdeviceptr *out, const struct letter *letter, struc
 /* The vendor's refuses its own process's handles too. */
 FAKE_EXPORT CUresult cuIpcOpenMemHandle_v2(CUdeviceptr *out, struct cuda_ipc_handle handle, unsigned int flags) {
   struct CUctx_st *context;
-  struct letter letter;
+  struct ipc_letter letter;
   uint8_t ordinal;
   CUresult result = cuda_current(&context);
   if (result != CUDA_SUCCESS) return result;
-  memcpy(&letter, &handle, sizeof(letter));
-  CHECK_ARGUMENT(out != NULL && flags == 1 && letter.magic == LETTER_MAGIC);
+  CHECK_ARGUMENT(ipc_read_letter(&letter, &handle) && out != NULL && flags == 1);
   if (letter.pid == (uint32_t)getpid()) return CUDA_ERROR_INVALID_CONTEXT;
-  if (!find_ordinal(letter.gpu, &ordinal)) return CUDA_ERROR_INVALID_DEVICE;
+  if (!ipc_find_ordinal(letter.gpu, &ordinal)) return CUDA_ERROR_INVALID_DEVICE;
   return open_letter(out, &letter, context);
 }
 

@@ -46,12 +46,15 @@ static CUresult allocate(CUdeviceptr *out, size_t size, struct CUctx_st *context
   return CUDA_SUCCESS;
 }
 
-/* What others were given stays theirs; what was mapped of external memory is the whole's. */
+/* What others were given stays theirs, what others gave is theirs; what was mapped of external memory is the whole's. */
 static void free_memory(const struct ptrmap_entry *entry) {
   struct ptrmap_entry other;
   struct ledger_charge charged = {cuda_gpu(entry->device)->index, entry->memory_class, entry->bytes};
   give_address(entry->key, entry->bytes);
   if ((entry->flags & PTRMAP_PART) != 0) cuda_drop_part_of(entry->key);
+  else if ((entry->flags & PTRMAP_HOLDS) != 0 &&
+           ptrmap_take(&fake_cuda.map, entry->key, PTRMAP_POINTER | PTRMAP_GIVEN, &other))
+    share_drop(world_desk(&fake_cuda.world, &fake_cuda.map), other.owner);
   else if ((entry->flags & PTRMAP_SHARED) != 0 &&
            ptrmap_take(&fake_cuda.map, entry->key, PTRMAP_POINTER | PTRMAP_GIVEN, &other))
     share_leave(world_desk(&fake_cuda.world, &fake_cuda.map), other.owner, charged);

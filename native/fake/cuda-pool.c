@@ -27,6 +27,7 @@ struct CUmemPoolHandle_st {
   uint32_t lock;
   bool is_import;
   bool is_in_host;
+  bool is_for_others; /* made with a handle type */
   int reuse[REUSE_LAST + 1];
   uint64_t threshold;
   uint64_t reserved;
@@ -221,7 +222,15 @@ static CUresult allocate(CUdeviceptr *out, size_t size, struct CUmemPoolHandle_s
   return CUDA_SUCCESS;
 }
 
+/* What others still hold of it they may not use any more; the memory is the pool's. */
+static void end_share(const struct ptrmap_entry *entry) {
+  struct ptrmap_entry given;
+  if (ptrmap_take(&fake_cuda.map, entry->key, PTRMAP_POINTER | PTRMAP_GIVEN, &given))
+    share_end(world_desk(&fake_cuda.world, &fake_cuda.map), given.owner);
+}
+
 static void give(const struct ptrmap_entry *entry, uint64_t stream) {
+  if ((entry->flags & PTRMAP_SHARED) != 0) end_share(entry);
   struct CUmemPoolHandle_st *pool = (struct CUmemPoolHandle_st *)(uintptr_t)entry->owner;
   arena_give(entry->key, entry->bytes);
   lock(pool);
@@ -335,13 +344,14 @@ FAKE_EXPORT CUresult cuDeviceSetMemPool(CUdevice device, CUmemoryPool pool) {
   return CUDA_SUCCESS;
 }
 
-static CUresult make(CUmemoryPool *pool, uint32_t device, bool is_in_host, bool is_import) {
+static CUresult make(CUmemoryPool *pool, const struct CUmemPoolHandle_st *like) {
   for (uint32_t i = 0; i < POOLS; i++) {
     uint32_t free = POOL_FREE;
     if (!__atomic_compare_exchange_n(&pools[i].state, &free, POOL_DESTROYED, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
       continue;
-    pools[i] = (struct CUmemPoolHandle_st){
-        .state = POOL_LIVE, .device = device, .is_in_host = is_in_host, .is_import = is_import, .reuse = {0, 1, 1, 1}};
+    pools[i] = *like;
+    for (uint32_t reuse = REUSE_FIRST; reuse <= REUSE_LAST; reuse++) pools[i].reuse[reuse] = 1;
+    __atomic_store_n(&pools[i].state, POOL_LIVE, __ATOMIC_RELEASE);
     *pool = &pools[i];
     return CUDA_SUCCESS;
   }
@@ -351,9 +361,22 @@ static CUresult make(CUmemoryPool *pool, uint32_t device, bool is_in_host, bool 
 FAKE_EXPORT CUresult cuMemPoolCreate(CUmemoryPool *pool, const struct cuda_pool_props *props) {
   CHECK_READY();
   CHECK_ARGUMENT(pool != NULL && props != NULL && props->type == CU_MEM_ALLOCATION_TYPE_PINNED);
-  if (props->location.type != CU_MEM_LOCATION_TYPE_DEVICE) return make(pool, 0, true, false);
+  struct CUmemPoolHandle_st like = {.state = POOL_DESTROYED, .is_for_others = props->handle_types != 0};
+  like.is_in_host = props->location.type != CU_MEM_LOCATION_TYPE_DEVICE;
+  if (like.is_in_host) return make(pool, &like);
   if (!is_device(props->location.id)) return CUDA_ERROR_INVALID_DEVICE;
-  return make(pool, (uint32_t)props->location.id, false, false);
+  like.device = (uint32_t)props->location.id;
+  return make(pool, &like);
+}
+
+int pool_given_device(CUmemoryPool pool) {
+  return pool != NULL && is_pool(pool) && pool->is_for_others && !pool->is_in_host ? (int)pool->device : -1;
+}
+
+bool pool_is_import(CUmemoryPool pool) { return pool != NULL && is_pool(pool) && pool->is_import; }
+
+CUresult pool_import(CUmemoryPool *out, uint32_t device) {
+  return make(out, &(struct CUmemPoolHandle_st){.state = POOL_DESTROYED, .device = device, .is_import = true});
 }
 
 FAKE_EXPORT CUresult cuMemPoolDestroy(CUmemoryPool pool) {

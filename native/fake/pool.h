@@ -10,6 +10,10 @@
 void pool_rest(uint32_t device, CUstream stream, bool is_per_thread, bool is_all);
 /* A stream-ordered allocation, freed by cuMemFree: waits for everything. */
 void pool_free_now(const struct ptrmap_entry *entry);
+/* Ordinal of the device of a pool that other processes may have; -1 for one that was not made for it. */
+int pool_given_device(CUmemoryPool pool);
+bool pool_is_import(CUmemoryPool pool);
+CUresult pool_import(CUmemoryPool *out, uint32_t device);
 /* The device's primary context is gone, and with it everything its pools held. */
 void pool_reset(uint32_t device);
 /* What pools keep unused is let go when nothing else is left. */

@@ -46,6 +46,17 @@ static void leave_share(const struct ptrmap_entry *entry) {
   share_leave(desk, given.owner, charge);
 }
 
+void account_end_share(const struct ptrmap_entry *entry) {
+  struct ptrmap_entry given;
+  if (!account_take(entry->key, entry->kind | PTRMAP_GIVEN, &given)) return;
+  if (given.bytes != 0) share_unname(account_desk(), given.bytes, given.owner);
+  share_end(account_desk(), given.owner);
+}
+
+static bool is_of_pool(const struct ptrmap_entry *entry) {
+  return entry->kind == PTRMAP_POINTER && entry->memory_class == REGION_CLASS_ASYNC;
+}
+
 void account_drop_special(const struct ptrmap_entry *entry) {
   struct ptrmap_entry plain = *entry;
   if ((entry->flags & PTRMAP_BOUND) != 0 && account_map() != NULL)
@@ -54,9 +65,10 @@ void account_drop_special(const struct ptrmap_entry *entry) {
     account_count(entry->bytes, entry->memory_class, -1);
   } else if ((entry->flags & PTRMAP_HOLDS) != 0) {
     share_drop(account_desk(), entry->bytes);
-  } else if ((entry->flags & PTRMAP_SHARED) != 0) {
+  } else if ((entry->flags & PTRMAP_SHARED) != 0 && !is_of_pool(entry)) {
     leave_share(entry);
   } else {
+    if ((entry->flags & PTRMAP_SHARED) != 0) account_end_share(entry);
     plain.flags = 0;
     account_drop(&plain);
   }

@@ -75,6 +75,8 @@ bool account_let_go(uint64_t key, uint8_t kind, struct ptrmap_entry *entry);
 CUresult account_has_let_go(const struct ptrmap_entry *entry, CUresult result);
 /* Other processes get it: under which share. `word` names it to them where it is not 0. */
 bool account_give(uint64_t key, uint8_t kind, uint64_t word, share_id *id);
+/* Given memory that goes back to its pool: nobody new may take it. */
+void account_end_share(const struct ptrmap_entry *entry);
 /* For shares: who gives and holds them, and what tells this container's from others. */
 const struct share_desk *account_desk(void);
 uint32_t account_family(void);

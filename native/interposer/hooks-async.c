@@ -121,6 +121,11 @@ HOOK_EXPORT CUresult cuMemAllocFromPoolAsync_ptsz(CUdeviceptr *out, size_t size,
                                     .is_per_thread = true});
 }
 
+static void give_to_pool(const struct ptrmap_entry *entry, uint64_t stream) {
+  if ((entry->flags & PTRMAP_SHARED) != 0) account_end_share(entry);
+  pool_gave((struct pool *)(uintptr_t)entry->owner, entry->bytes, stream);
+}
+
 /* A pointer that is not in the map is a graph's: its memory stays with the device until trimmed. */
 static CUresult release(free_fn real, CUdeviceptr pointer, CUstream stream, bool is_per_thread) {
   struct ptrmap_entry entry;
@@ -129,7 +134,7 @@ static CUresult release(free_fn real, CUdeviceptr pointer, CUstream stream, bool
   if (!is_ours) return result;
   if (result != CUDA_SUCCESS) account_keep(&entry);
   else if (entry.memory_class != REGION_CLASS_ASYNC) account_drop(&entry);
-  else pool_gave((struct pool *)(uintptr_t)entry.owner, entry.bytes, pool_stream(stream, is_per_thread));
+  else give_to_pool(&entry, pool_stream(stream, is_per_thread));
   return result;
 }
 
@@ -200,7 +205,7 @@ HOOK_EXPORT CUresult cuMemPoolTrimTo(CUmemoryPool source, size_t keep) {
   return result;
 }
 
-/* Nothing can be allocated from it here; what is imported from it is its maker's. */
+/* Nothing can be allocated from it here; what is imported from it: hooks-share.c. */
 HOOK_EXPORT CUresult cuMemPoolImportFromShareableHandle(CUmemoryPool *pool, void *handle, int type,
                                                         unsigned long long flags) {
   CUresult result = REAL(cuMemPoolImportFromShareableHandle)(pool, handle, type, flags);

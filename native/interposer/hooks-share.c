@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory of other processes: handles sent as files, and IPC. What a process of this container gave is charged to it
+// Memory of other processes: handles sent as files, IPC, and pointers of imported pools. What a process of this container gave is charged to it
 // already, and stays charged when it goes first (share.h). What comes from elsewhere, or from somebody who has gone,
 // is charged to who imports it, because it lives on here. Fabric handles name memory that may lie in another machine:
 // they are not counted.
@@ -105,14 +105,10 @@ static CUresult charge_stranger(CUdeviceptr pointer, struct ptrmap_entry *entry)
   return CUDA_SUCCESS;
 }
 
-static CUresult learn_opened(CUdeviceptr pointer, share_id held) {
-  struct ptrmap_entry entry = {
-      .key = pointer, .refs = 1, .kind = PTRMAP_OPENED, .memory_class = REGION_CLASS_IMPORT};
+/* What another process gave, by its address here; owned by the context that it was opened in. */
+static CUresult keep_opened(CUdeviceptr pointer, uint8_t kind, share_id held) {
+  struct ptrmap_entry entry = {.key = pointer, .refs = 1, .kind = kind, .memory_class = REGION_CLASS_IMPORT};
   CUcontext context = NULL;
-  if (account_count(pointer, PTRMAP_OPENED, 1)) {
-    let_go(held);
-    return CUDA_SUCCESS;
-  }
   DRIVER(cuCtxGetCurrent)(&context);
   entry.owner = (uintptr_t)context;
   if (held != 0) {
@@ -123,6 +119,12 @@ static CUresult learn_opened(CUdeviceptr pointer, share_id held) {
     if (result != CUDA_SUCCESS) return result;
   }
   account_keep(&entry);
+  return CUDA_SUCCESS;
+}
+
+static CUresult learn_opened(CUdeviceptr pointer, share_id held) {
+  if (!account_count(pointer, PTRMAP_OPENED, 1)) return keep_opened(pointer, PTRMAP_OPENED, held);
+  let_go(held);
   return CUDA_SUCCESS;
 }
 
@@ -154,4 +156,27 @@ HOOK_EXPORT CUresult cuIpcCloseMemHandle(CUdeviceptr pointer) {
   bool is_ours = account_let_go(pointer, PTRMAP_OPENED, &entry);
   CUresult result = REAL(cuIpcCloseMemHandle)(pointer);
   return is_ours ? account_has_let_go(&entry, result) : result;
+}
+
+/* ---- pointers of pools ---- */
+
+HOOK_EXPORT CUresult cuMemFree_v2(CUdeviceptr pointer);
+
+HOOK_EXPORT CUresult cuMemPoolExportPointer(struct cuda_ipc_handle *out, CUdeviceptr pointer) {
+  share_id id;
+  CUresult result = REAL(cuMemPoolExportPointer)(out, pointer);
+  if (result == CUDA_SUCCESS) account_give(pointer, PTRMAP_POINTER, word_of(out), &id);
+  return result;
+}
+
+HOOK_EXPORT CUresult cuMemPoolImportPointer(CUdeviceptr *out, CUmemoryPool pool, struct cuda_ipc_handle *data) {
+  share_id held = data == NULL ? 0 : hold(share_find(account_desk(), word_of(data)));
+  CUresult result = REAL(cuMemPoolImportPointer)(out, pool, data);
+  if (result != CUDA_SUCCESS) {
+    let_go(held);
+    return result;
+  }
+  result = account_map() == NULL ? CUDA_ERROR_NO_DEVICE : keep_opened(*out, PTRMAP_POINTER, held);
+  if (result != CUDA_SUCCESS) REAL(cuMemFree_v2)(*out);
+  return result;
 }

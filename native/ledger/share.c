@@ -77,6 +77,10 @@ void share_leave(const struct share_desk *desk, share_id id, struct ledger_charg
   if (!is_held(desk, id)) ledger_recount_left(desk->ledger, charge.device);
 }
 
+void share_end(const struct share_desk *desk, share_id id) {
+  if (!is_held(desk, id)) set_lock(desk->fd, F_UNLCK, place_of(SPACE_GIVEN, id), 1ull << LOW_BITS);
+}
+
 uint64_t share_bytes(const struct share_desk *desk, share_id id) {
   struct flock found;
   int fd = desk->open_again();

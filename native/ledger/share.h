@@ -32,6 +32,9 @@ void share_leave(const struct share_desk *desk, share_id id, struct ledger_charg
 /* False where it is not given any more. Counts: every hold needs its drop. */
 bool share_hold(const struct share_desk *desk, share_id id);
 void share_drop(const struct share_desk *desk, share_id id);
+/* The same of memory that goes back to where it is charged (a pool): nobody may take it from now on, and while somebody
+ * still holds it, it outlives the giver as what he did not let go of. */
+void share_end(const struct share_desk *desk, share_id id);
 uint64_t share_bytes(const struct share_desk *desk, share_id id);
 /* For struct ledger_liveness: bytes others hold that this slot's owner gave, and has left (a dead one has left all). */
 uint64_t share_left(const struct share_desk *desk, uint32_t slot, uint32_t device, bool is_dead);

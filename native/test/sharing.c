@@ -2,6 +2,7 @@
 // Two processes told what to do, one command a line on standard input: `sharing SOCKET`. The giver listens on SOCKET.
 //   alloc MIB, create MIB, export, get       give memory; export sends a file, get sends an IPC handle
 //   import, map, unmap, open                 take what the other sent
+//   draw MIB, lend, borrow, back             the same with a pool's pointer: made, given, taken, let go of by who took it
 //   free, release, close, drop               let go: of the pointer, the handle, the opened, the imported
 //   used                                     answers what cuMemGetInfo says is used, in MiB
 // Answers each with a line: the code, or the MiB.
@@ -32,8 +33,15 @@ CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle *, void *, 
 CUresult cuIpcGetMemHandle(struct cuda_ipc_handle *, CUdeviceptr);
 CUresult cuIpcOpenMemHandle_v2(CUdeviceptr *, struct cuda_ipc_handle, unsigned int);
 CUresult cuIpcCloseMemHandle(CUdeviceptr);
+CUresult cuMemPoolCreate(CUmemoryPool *, const struct cuda_pool_props *);
+CUresult cuMemAllocFromPoolAsync(CUdeviceptr *, size_t, CUmemoryPool, CUstream);
+CUresult cuMemPoolExportToShareableHandle(void *, CUmemoryPool, int, unsigned long long);
+CUresult cuMemPoolImportFromShareableHandle(CUmemoryPool *, void *, int, unsigned long long);
+CUresult cuMemPoolExportPointer(struct cuda_ipc_handle *, CUdeviceptr);
+CUresult cuMemPoolImportPointer(CUdeviceptr *, CUmemoryPool, struct cuda_ipc_handle *);
 
 static int peer = -1;
+static CUmemoryPool pool;
 static CUdeviceptr pointer, opened, mapped;
 static CUmemGenericAllocationHandle handle, imported;
 static size_t created_bytes, mapped_bytes;
@@ -128,6 +136,35 @@ static CUresult open_letter(void) {
   return cuIpcOpenMemHandle_v2(&opened, letter, 1);
 }
 
+static CUresult draw(uint64_t mib) {
+  struct cuda_pool_props props = {.type = CU_MEM_ALLOCATION_TYPE_PINNED,
+                                  .handle_types = CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR,
+                                  .location = {CU_MEM_LOCATION_TYPE_DEVICE, 0}};
+  CUresult result = cuMemPoolCreate(&pool, &props);
+  return result == CUDA_SUCCESS ? cuMemAllocFromPoolAsync(&pointer, mib * MIB, pool, NULL) : result;
+}
+
+static CUresult lend(void) {
+  struct cuda_ipc_handle letter;
+  int fd = -1;
+  CUresult result = cuMemPoolExportToShareableHandle(&fd, pool, CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR, 0);
+  if (result == CUDA_SUCCESS) result = cuMemPoolExportPointer(&letter, pointer);
+  if (result == CUDA_SUCCESS) send_letter(&letter, sizeof(letter), fd);
+  if (fd >= 0) close(fd);
+  return result;
+}
+
+/* From a pool of others nothing can be had but what they give. */
+static CUresult borrow(void) {
+  struct cuda_ipc_handle letter;
+  int fd = receive_letter(&letter, sizeof(letter));
+  CUresult result = cuMemPoolImportFromShareableHandle(&pool, (void *)(intptr_t)fd, 1, 0);
+  close(fd);
+  if (result != CUDA_SUCCESS) return result;
+  if (cuMemAllocFromPoolAsync(&opened, MIB, pool, NULL) != CUDA_ERROR_INVALID_VALUE) return CUDA_ERROR_UNKNOWN;
+  return cuMemPoolImportPointer(&opened, pool, &letter);
+}
+
 static int used_mib(void) {
   size_t free_bytes = 0, total_bytes = 0;
   cuMemGetInfo_v2(&free_bytes, &total_bytes);
@@ -137,6 +174,10 @@ static int used_mib(void) {
 static int obey(const char *word, uint64_t mib) {
   if (strcmp(word, "alloc") == 0) return cuMemAlloc_v2(&pointer, mib * MIB);
   if (strcmp(word, "create") == 0) return create(mib);
+  if (strcmp(word, "draw") == 0) return draw(mib);
+  if (strcmp(word, "lend") == 0) return lend();
+  if (strcmp(word, "borrow") == 0) return borrow();
+  if (strcmp(word, "back") == 0) return cuMemFree_v2(opened);
   if (strcmp(word, "export") == 0) return export_handle();
   if (strcmp(word, "import") == 0) return import_handle();
   if (strcmp(word, "map") == 0) return map();
