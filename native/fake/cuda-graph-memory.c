@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fake libcuda: memory that graphs allocate. A node has its address when it is added; memory is taken at the first launch
-// or upload, in pieces of 2 MiB, kept for the next launch, and given back by trimming only.
+// or upload, in pieces of 2 MiB, kept for the next launch, and given back by trimming only. What a graph allocates and
+// does not free lives on as a pointer until somebody frees it, and the graph cannot be launched again before.
 #include <string.h>
 
 #include "graph.h"
 #include "pool.h"
 
 #define PIECE (2ull << 20)
+/* In the map: what lives between a launch that allocated it and what frees it. Bytes in pieces. */
+#define LIVE 0x1cu
+#define AUTO_FREE_ON_LAUNCH 1ull
 
 static struct {
   uint64_t reserved;
+  uint64_t live; /* of it */
   uint64_t high;
   uint64_t trims;
 } kept[FAKE_GPUS_MAX];
@@ -27,36 +32,79 @@ static bool is_device(CUdevice device) { return device >= 0 && (uint32_t)device 
 /* A node's owner: its device in the low byte, above it one more than the trims at which it got its memory. */
 static uint32_t device_of(const struct CUgraphNode_st *node) { return (uint32_t)(node->owner & 0xff); }
 
+bool graph_memory_free(CUdeviceptr pointer) {
+  struct ptrmap_entry entry;
+  if (!ptrmap_take(&fake_cuda.map, pointer, LIVE, &entry)) return false;
+  lock();
+  kept[entry.device].live -= entry.bytes;
+  unlock();
+  return true;
+}
+
+static bool take_memory(CUgraphNode node, uint32_t device, uint64_t bytes) {
+  bool has_memory = node->owner >> 8 == kept[device].trims + 1;
+  if (has_memory) return true;
+  if (!world_charge(&fake_cuda.world, cuda_gpu(device)->index, bytes, REGION_CLASS_ASYNC)) return false;
+  kept[device].reserved += bytes;
+  if (kept[device].high < kept[device].reserved) kept[device].high = kept[device].reserved;
+  node->owner = device | (kept[device].trims + 1) << 8;
+  return true;
+}
+
 static CUresult launch_alloc(CUgraphExec exec, CUgraphNode node, const struct stream_place *place) {
-  (void)exec, (void)place;
+  (void)place;
   uint32_t device = device_of(node);
   uint64_t bytes = (node->bytes + PIECE - 1) / PIECE * PIECE;
+  struct ptrmap_entry live = {.key = node->address, .bytes = bytes, .refs = 1, .kind = LIVE, .device = (uint8_t)device};
+  live.owner = device;
+  bool is_live = ptrmap_get(&fake_cuda.map, node->address, LIVE, &live);
+  if (is_live) return (exec->flags & AUTO_FREE_ON_LAUNCH) != 0 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
   lock();
-  bool has_memory = node->owner >> 8 == kept[device].trims + 1;
-  bool fits = has_memory || world_charge(&fake_cuda.world, cuda_gpu(device)->index, bytes, REGION_CLASS_ASYNC);
-  if (fits && !has_memory) {
-    kept[device].reserved += bytes;
-    if (kept[device].high < kept[device].reserved) kept[device].high = kept[device].reserved;
-    node->owner = device | (kept[device].trims + 1) << 8;
-  }
+  bool fits = take_memory(node, device, bytes);
+  if (fits) kept[device].live += bytes;
   unlock();
+  if (fits) ptrmap_put(&fake_cuda.map, &live);
   return fits ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 }
 
-__attribute__((constructor)) static void add_kind(void) {
-  graph_kinds[CU_GRAPH_NODE_TYPE_MEM_ALLOC].launch = launch_alloc;
+static CUresult launch_free(CUgraphExec exec, CUgraphNode node, const struct stream_place *place) {
+  (void)exec, (void)place;
+  return graph_memory_free(node->address) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
+__attribute__((constructor)) static void add_kinds(void) {
+  graph_kinds[CU_GRAPH_NODE_TYPE_MEM_ALLOC].launch = launch_alloc;
+  graph_kinds[CU_GRAPH_NODE_TYPE_MEM_FREE].launch = launch_free;
+}
+
+/* What lives stays; its node gets new memory when it is launched again. */
 static void trim(uint32_t device) {
   lock();
-  if (kept[device].reserved > 0)
-    world_refund(&fake_cuda.world, cuda_gpu(device)->index, kept[device].reserved, REGION_CLASS_ASYNC);
-  kept[device].reserved = 0;
+  uint64_t idle = kept[device].reserved - kept[device].live;
+  if (idle > 0) world_refund(&fake_cuda.world, cuda_gpu(device)->index, idle, REGION_CLASS_ASYNC);
+  kept[device].reserved = kept[device].live;
   kept[device].trims++;
   unlock();
 }
 
-void graph_memory_reset(uint32_t device) { trim(device); }
+static void drop_live(const struct ptrmap_entry *entry, void *context) {
+  (void)context;
+  kept[entry->device].live -= entry->bytes;
+}
+
+void graph_memory_reset(uint32_t device) {
+  ptrmap_sweep(&fake_cuda.map, device, LIVE, drop_live, NULL);
+  trim(device);
+}
+
+bool graph_memory_is_in(CUgraph graph) {
+  for (uint32_t i = 0; i < graph->count; i++) {
+    CUgraphNode node = graph->nodes[i];
+    if (node->type == CU_GRAPH_NODE_TYPE_MEM_ALLOC || node->type == CU_GRAPH_NODE_TYPE_MEM_FREE) return true;
+    if (node->child != NULL && graph_memory_is_in(node->child)) return true;
+  }
+  return false;
+}
 
 static CUresult make_node(struct CUgraphNode_st *node, uint64_t bytes, uint32_t device) {
   CHECK_ARGUMENT(bytes > 0);
@@ -101,8 +149,9 @@ FAKE_EXPORT CUresult cuDeviceGetGraphMemAttribute(CUdevice device, int attribute
   CHECK_READY();
   CHECK_ARGUMENT(value != NULL && attribute >= CU_GRAPH_MEM_USED_CURRENT && attribute <= CU_GRAPH_MEM_RESERVED_HIGH);
   if (!is_device(device)) return CUDA_ERROR_INVALID_DEVICE;
+  bool is_used = attribute == CU_GRAPH_MEM_USED_CURRENT;
   bool is_high = attribute == CU_GRAPH_MEM_USED_HIGH || attribute == CU_GRAPH_MEM_RESERVED_HIGH;
-  *(uint64_t *)value = is_high ? kept[device].high : kept[device].reserved;
+  *(uint64_t *)value = is_high ? kept[device].high : is_used ? kept[device].live : kept[device].reserved;
   return CUDA_SUCCESS;
 }
 

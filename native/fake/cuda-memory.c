@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "cuda-holdings.h"
+#include "graph-memory.h"
 #include "pool.h"
 
 #define GRAIN 512ull
@@ -63,6 +64,7 @@ static void free_memory(const struct ptrmap_entry *entry) {
 
 CUresult cuda_memory_free(CUdeviceptr pointer) {
   struct ptrmap_entry entry;
+  if (graph_memory_free(pointer)) return CUDA_SUCCESS;
   if (!ptrmap_take(&fake_cuda.map, pointer, PTRMAP_POINTER, &entry)) return CUDA_ERROR_INVALID_VALUE;
   if (entry.memory_class == REGION_CLASS_ASYNC) pool_free_now(&entry);
   else free_memory(&entry);

@@ -299,6 +299,7 @@ FAKE_EXPORT CUresult cuMemAllocFromPoolAsync_ptsz(CUdeviceptr *out, size_t size,
 static CUresult free_in(CUdeviceptr pointer, const struct place *place) {
   struct ptrmap_entry entry;
   if (place->is_capturing) return graph_memory_capture_free(pointer, &place->lane);
+  if (graph_memory_free(pointer)) return CUDA_SUCCESS;
   if (!ptrmap_get(&fake_cuda.map, pointer, PTRMAP_POINTER, &entry)) return CUDA_ERROR_INVALID_VALUE;
   if (entry.memory_class != REGION_CLASS_ASYNC) return cuda_memory_free(pointer);
   if (!ptrmap_take(&fake_cuda.map, pointer, PTRMAP_POINTER, &entry)) return CUDA_ERROR_INVALID_VALUE;

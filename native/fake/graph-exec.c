@@ -27,6 +27,7 @@ static CUresult instantiate(CUgraphExec *exec, CUgraph graph, unsigned long long
   if (made == NULL) return CUDA_ERROR_OUT_OF_MEMORY;
   made->magic = EXEC_MAGIC;
   made->source = graph;
+  made->flags = flags;
   CUresult result = graph_copy(graph, &made->graph);
   if (result != CUDA_SUCCESS) free(made);
   else *exec = made;

@@ -7,6 +7,10 @@
 
 CUresult graph_memory_capture(CUdeviceptr *out, size_t size, const struct stream_place *place);
 CUresult graph_memory_capture_free(CUdeviceptr pointer, const struct stream_place *place);
+/* False where the pointer is not what a launched graph left allocated. */
+bool graph_memory_free(CUdeviceptr pointer);
+/* Does it allocate or free, or a child of it? */
+bool graph_memory_is_in(CUgraph graph);
 /* The device's primary context is gone. */
 void graph_memory_reset(uint32_t device);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fake libcuda: graphs and their nodes.
-#include "graph.h"
+#include "graph-memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -165,14 +165,31 @@ FAKE_EXPORT CUresult cuGraphAddEmptyNode(NODE_ARGUMENTS) {
   return graph_add(graph, &(struct CUgraphNode_st){.type = CU_NODE_EMPTY}, dependencies, count, node);
 }
 
+/* Addresses cannot be copied: such a graph has to be moved. */
 FAKE_EXPORT CUresult cuGraphAddChildGraphNode(NODE_ARGUMENTS, CUgraph child) {
   struct CUgraphNode_st like = {.type = CU_NODE_GRAPH};
   CHECK_GRAPH(graph);
-  CHECK_ARGUMENT(node != NULL && graph_is(child));
+  CHECK_ARGUMENT(node != NULL && graph_is(child) && !graph_memory_is_in(child));
   CUresult result = graph_copy(child, &like.child);
   if (result != CUDA_SUCCESS) return result;
   like.child->is_child = true;
   return graph_add(graph, &like, dependencies, count, node);
+}
+
+/* Of all kinds of nodes, child graphs alone: what no older call can do is to move one. */
+FAKE_EXPORT CUresult cuGraphAddNode_v2(CUgraphNode *node, CUgraph graph, const CUgraphNode *dependencies, const void *edges,
+                                       size_t count, struct cuda_node_params *params) {
+  (void)edges;
+  CHECK_GRAPH(graph);
+  CHECK_ARGUMENT(node != NULL && params != NULL && params->type == CU_NODE_GRAPH && graph_is(params->child.graph));
+  CUgraph child = params->child.graph;
+  if (params->child.ownership == CU_CHILD_GRAPH_CLONE)
+    return cuGraphAddChildGraphNode(node, graph, dependencies, count, child);
+  CHECK_ARGUMENT(params->child.ownership == CU_CHILD_GRAPH_MOVE && child != graph && !child->is_child);
+  struct CUgraphNode_st like = {.type = CU_NODE_GRAPH, .child = child};
+  CUresult result = graph_add(graph, &like, dependencies, count, node);
+  if (result == CUDA_SUCCESS) child->is_child = true;
+  return result;
 }
 
 FAKE_EXPORT CUresult cuGraphKernelNodeGetParams(CUgraphNode node, struct cuda_kernel_params *params) {

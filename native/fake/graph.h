@@ -38,7 +38,7 @@ struct CUgraphExec_st {
   uint32_t magic;
   CUgraph graph;
   CUgraph source; /* only compared */
-  void *memory; /* of graph memory's row */
+  unsigned long long flags; /* of its instantiation */
 };
 
 /* What a kind of node does beside taking GPU time; in the order of the nodes, on the launching thread. */

@@ -60,10 +60,15 @@ struct cuda_node_params {
   union {
     long long reserved1[29];
     struct cuda_kernel_params kernel;
-    CUgraph child;
+    struct {
+      CUgraph graph;
+      int ownership;
+    } child;
   };
   long long reserved2;
 };
+
+enum { CU_CHILD_GRAPH_CLONE = 0, CU_CHILD_GRAPH_MOVE = 1 };
 
 /* CUDA_GRAPH_INSTANTIATE_PARAMS. */
 struct cuda_instantiate_params {
