@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fake libcuda: what a context holds beside its memory: code (the row's module_mib each) and heaps for kernels, whose
-// sizes cuCtxSetLimit sets. They are taken at once, and go with the context.
+// Fake libcuda: what a context holds beside its memory: code (the row's module_mib each), heaps for kernels, and stacks
+// of all threads that the device can run at once, whose sizes cuCtxSetLimit sets. They are taken at once, and go with the context.
 #include "cuda-holdings.h"
 
 #define LIMITS 10u
+#define LIMIT_STACK 0
 #define LIMIT_PRINTF 1
 #define LIMIT_HEAP 2
+#define SMALLEST_STACK 1024u
+#define LARGEST_STACK (512u << 10)
 #define SMALLEST_PRINTF (1u << 20)
 #define SMALLEST_HEAP (8u << 20)
 
@@ -59,7 +62,7 @@ static uint64_t key_of(const struct CUctx_st *context, int limit) {
 }
 
 static uint64_t smallest(int limit) {
-  return limit == LIMIT_PRINTF ? SMALLEST_PRINTF : limit == LIMIT_HEAP ? SMALLEST_HEAP : 1024;
+  return limit == LIMIT_PRINTF ? SMALLEST_PRINTF : limit == LIMIT_HEAP ? SMALLEST_HEAP : SMALLEST_STACK;
 }
 
 /* The entry by context and limit remembers which holding is its memory. */
@@ -83,6 +86,13 @@ FAKE_EXPORT CUresult cuCtxGetLimit(size_t *value, int limit) {
   return CUDA_SUCCESS;
 }
 
+static uint64_t memory_of(const struct CUctx_st *context, int limit, uint64_t bytes) {
+  const struct fake_gpu *gpu = cuda_gpu(context->device);
+  uint64_t more = bytes - smallest(limit);
+  if (limit == LIMIT_STACK) return more * gpu->sm_count * gpu->max_threads_per_sm;
+  return limit == LIMIT_PRINTF || limit == LIMIT_HEAP ? more : 0;
+}
+
 /* What a context has from the start is part of what it takes itself. */
 FAKE_EXPORT CUresult cuCtxSetLimit(int limit, size_t value) {
   struct CUctx_st *context;
@@ -91,14 +101,14 @@ FAKE_EXPORT CUresult cuCtxSetLimit(int limit, size_t value) {
   CUresult result = cuda_current(&context);
   if (result != CUDA_SUCCESS) return result;
   CHECK_ARGUMENT(limit >= 0 && (uint32_t)limit < LIMITS);
+  CHECK_ARGUMENT(limit != LIMIT_STACK || value <= LARGEST_STACK);
   uint64_t bytes = value > smallest(limit) ? value : smallest(limit);
   size_of(context, limit, &handle);
   if (handle != 0 && ptrmap_take(&fake_cuda.map, handle, PTRMAP_LIMIT, &old)) cuda_let_go(&old);
-  bool takes = limit == LIMIT_PRINTF || limit == LIMIT_HEAP;
   struct holding heap = {.kind = PTRMAP_LIMIT,
                          .context = context,
                          .memory_class = REGION_CLASS_DRIVER,
-                         .bytes = takes ? bytes - smallest(limit) : 0};
+                         .bytes = memory_of(context, limit, bytes)};
   result = heap.bytes > 0 ? cuda_hold(&heap, &next) : cuda_hold_nothing(&heap, &next);
   if (result != CUDA_SUCCESS) return result;
   struct ptrmap_entry place = {

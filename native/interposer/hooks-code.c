@@ -110,17 +110,35 @@ HOOK_EXPORT CUresult cuLibraryUnload(CUlibrary library) {
   return result;
 }
 
-/* ---- heaps: the driver may take them only when a kernel first needs them, so they stay charged from now on ---- */
+/* ---- heaps and stacks ---- */
 
-enum { LIMIT_PRINTF = 1, LIMIT_HEAP = 2 };
+enum { LIMIT_STACK = 0, LIMIT_PRINTF = 1, LIMIT_HEAP = 2 };
+enum { ATTRIBUTE_SM_COUNT = 16, ATTRIBUTE_THREADS_PER_SM = 39 };
+#define STACK_MOST 0x80000ull /* a thread's local memory at most; of more the driver says itself that it cannot be */
+
+/* A stack is every thread's that can be on the device at once. */
+static uint64_t threads_at_once(void) {
+  CUdevice device;
+  int sms = 0, threads = 0;
+  if (DRIVER(cuCtxGetDevice)(&device) != CUDA_SUCCESS) return 0;
+  if (DRIVER(cuDeviceGetAttribute)(&sms, ATTRIBUTE_SM_COUNT, device) != CUDA_SUCCESS) return 0;
+  if (DRIVER(cuDeviceGetAttribute)(&threads, ATTRIBUTE_THREADS_PER_SM, device) != CUDA_SUCCESS) return 0;
+  return (uint64_t)sms * (uint64_t)threads;
+}
+
+/* Stacks change at once, and what they really took is measured after. Heaps the driver may take only when a kernel first
+ * needs them, so they stay charged from now on. */
+static CUresult charge_limit(struct pool_turn *turn, int limit, uint64_t more) {
+  if (limit == LIMIT_STACK) return overhead_before(turn, more * threads_at_once(), 0);
+  return overhead_before(turn, more, more);
+}
 
 HOOK_EXPORT CUresult cuCtxSetLimit(int limit, size_t value) {
   struct pool_turn turn;
   size_t old = 0;
-  bool takes = limit == LIMIT_PRINTF || limit == LIMIT_HEAP;
+  bool takes = limit == LIMIT_PRINTF || limit == LIMIT_HEAP || (limit == LIMIT_STACK && value <= STACK_MOST);
   if (!takes || DRIVER(cuCtxGetLimit)(&old, limit) != CUDA_SUCCESS) return REAL(cuCtxSetLimit)(limit, value);
-  uint64_t more = value > old ? value - old : 0;
-  CUresult result = overhead_before(&turn, more, more);
+  CUresult result = charge_limit(&turn, limit, value > old ? value - old : 0);
   if (result != CUDA_SUCCESS) return result;
   CUresult answered = REAL(cuCtxSetLimit)(limit, value);
   result = overhead_after(&turn, answered);

@@ -36,6 +36,7 @@ enum hook_number {
   X(cuThreadExchangeStreamCaptureMode, (int *))                                                           \
   X(cuMemGetAddressRange_v2, (CUdeviceptr *, size_t *, CUdeviceptr))                                      \
   X(cuMemGetAllocationPropertiesFromHandle, (struct cuda_allocation_prop *, CUmemGenericAllocationHandle)) \
+  X(cuDeviceGetAttribute, (int *, int, CUdevice))                                                         \
   X(cuDeviceGetUuid, (CUuuid *, CUdevice))                                                                \
   X(cuDeviceGetUuid_v2, (CUuuid *, CUdevice))                                                             \
   X(cuDevicePrimaryCtxGetState, (CUdevice, unsigned int *, int *))                                        \

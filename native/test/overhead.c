@@ -9,7 +9,9 @@
 #define MIB (1ull << 20)
 #define CONTEXT (500 * MIB)
 #define MODULE (20 * MIB)
+#define LIMIT_STACK 0
 #define LIMIT_HEAP 2
+#define THREADS (132ull * 2048)
 
 CUresult cuInit(unsigned int);
 CUresult cuDevicePrimaryCtxRetain(CUcontext *, CUdevice);
@@ -64,6 +66,15 @@ static void a_second_context(void) {
   CLAIM(cuCtxDestroy_v2(other) == CUDA_SUCCESS && cuCtxSetCurrent(primary) == CUDA_SUCCESS && used() == CONTEXT);
 }
 
+/* For every thread that the device can run at once. */
+static void stacks(void) {
+  CLAIM(cuCtxSetLimit(LIMIT_STACK, 1024 + 2048) == CUDA_SUCCESS && used() == CONTEXT + 2048 * THREADS);
+  CLAIM(cuCtxSetLimit(LIMIT_STACK, 4096) == CUDA_ERROR_OUT_OF_MEMORY && used() == CONTEXT + 2048 * THREADS);
+  CLAIM(cuCtxSetLimit(LIMIT_STACK, (512 << 10) + 1) == CUDA_ERROR_INVALID_VALUE && used() == CONTEXT + 2048 * THREADS);
+  CLAIM(cuCtxSetLimit(LIMIT_STACK, 1024 + 512) == CUDA_SUCCESS && used() == CONTEXT + 512 * THREADS);
+  CLAIM(cuCtxSetLimit(LIMIT_STACK, 1024) == CUDA_SUCCESS && used() == CONTEXT);
+}
+
 /* 200 MiB are left: no context fits, nine modules do. */
 static void what_does_not_fit_is_refused(void) {
   CUdeviceptr pointer;
@@ -104,6 +115,7 @@ int main(int argc, char **argv) {
   } else {
     contexts_and_code();
     a_second_context();
+    stacks();
     what_does_not_fit_is_refused();
     the_last_release_gives_all_back();
   }
