@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # classify.sh cuda|nvml: prints the symbols that are jumps, one a line, sorted. Every symbol that native/symbols knows has
-# to have a hook (hooks.def) or to stand in a group (cuda.names), with a reason; who stands nowhere ends the build.
+# to have a hook (hooks.def) or to stand in a group (cuda.names), with a reason; who stands nowhere, or in both, ends the
+# build.
 set -eu
 cd "$(dirname "$0")"
 side=$1
@@ -24,6 +25,7 @@ LC_ALL=C awk -v side="$side" -v hooks="$hooks" -v prefix="$prefix" '
   }
   /^\[/ {
     group = $0; sub(/\].*/, "]", group)
+    if (group ~ /^\[open/) wrong(side ".names: group " group " is open: give it a reason or its symbols a hook")
     if ($0 !~ /\] [^ ]/) wrong(side ".names: group " group " has no reason")
     next
   }
@@ -31,7 +33,8 @@ LC_ALL=C awk -v side="$side" -v hooks="$hooks" -v prefix="$prefix" '
     if (NF != 1 || group == "") wrong(side ".names: \"" $0 "\" is no symbol in a group")
     if ($1 in grouped) wrong($1 " stands in " grouped[$1] " and in " group " of " side ".names")
     grouped[$1] = group
-    if (!($1 in hooked) && group !~ /^\[absent:/) jumps[$1] = 1
+    if ($1 in hooked) wrong($1 " has a hook in " hooks " and stands in " group " of " side ".names: it is one or the other")
+    if (group !~ /^\[absent:/) jumps[$1] = 1
   }
   END {
     for (name in known) if (!(name in hooked) && !(name in grouped))

@@ -36,6 +36,27 @@ static bool is_capturing(const struct request *ask) {
 
 CUresult cuDeviceGetMemPool(CUmemoryPool *pool, CUdevice device);
 
+static bool is_pool(CUmemoryPool source) {
+  uint64_t bytes;
+  return DRIVER(cuMemPoolGetAttribute)(source, CU_POOL_RESERVED_CURRENT, &bytes) == CUDA_SUCCESS;
+}
+
+/* One that the driver grants, if it has the memory. Of others it shall say itself what is wrong. */
+static bool is_ordinary(const struct request *ask) {
+  CUcontext context;
+  CUdevice device;
+  return account_stream_device(ask->stream, &context, &device) == CUDA_SUCCESS &&
+         (ask->source == NULL || is_pool(ask->source));
+}
+
+static CUresult refuse(const struct request *ask, CUresult refused) {
+  if (is_ordinary(ask)) return refused;
+  CUresult result = ask_driver(ask);
+  if (result != CUDA_SUCCESS) return result;
+  ask->release(*ask->out, ask->stream);
+  return refused;
+}
+
 /* The pool's own device, which need not be the stream's; one that nobody told us of is taken for the stream's. */
 static CUresult find_pool(const struct request *ask, struct pool **pool) {
   CUcontext context;
@@ -46,6 +67,7 @@ static CUresult find_pool(const struct request *ask, struct pool **pool) {
   if (*pool != NULL) return CUDA_SUCCESS;
   CUresult result = account_stream_device(ask->stream, &context, &device);
   if (result == CUDA_SUCCESS && source == NULL) result = REAL(cuDeviceGetMemPool)(&source, device);
+  else if (result == CUDA_SUCCESS && !is_pool(source)) return CUDA_ERROR_INVALID_VALUE;
   if (result != CUDA_SUCCESS) return result;
   *pool = pool_of_driver(source, device);
   return *pool != NULL ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
@@ -66,11 +88,11 @@ static CUresult allocate(const struct request *ask) {
   struct pool *pool;
   if (ask->out == NULL || ask->size == 0 || is_capturing(ask)) return ask_driver(ask);
   CUresult result = find_pool(ask, &pool);
-  if (result != CUDA_SUCCESS) return result;
+  if (result != CUDA_SUCCESS) return refuse(ask, result);
   uint64_t bytes = account_round(ask->size);
   struct pool_turn turn = {.pool = pool, .bytes = bytes, .live = bytes};
   result = pool_charge(&turn, pool_stream(ask->stream, ask->is_per_thread));
-  if (result != CUDA_SUCCESS) return result;
+  if (result != CUDA_SUCCESS) return refuse(ask, result);
   CUresult answered = ask_driver(ask);
   result = pool_settle(&turn, answered);
   if (result == CUDA_SUCCESS) remember(ask, &turn);

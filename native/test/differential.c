@@ -148,9 +148,7 @@ static CUresult alloc_async(void) {
   CUdeviceptr out = 0;
   if (dice(2) == 0) return add(POINTER, cuMemAllocAsync(OUT(&out), size(), NULL), out);
   CUdeviceptr *to = OUT(&out);
-  size_t bytes = size() % (64 * MIB + 1);
-  CUcontext current = NULL;
-  if (cuCtxGetCurrent(&current) != CUDA_SUCCESS || current == NULL) return -1;
+  size_t bytes = size();
   return add(POINTER, cuMemAllocFromPoolAsync(to, bytes, (CUmemoryPool)(uintptr_t)of(POOL), NULL), out);
 }
 

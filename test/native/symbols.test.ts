@@ -44,6 +44,16 @@ describe('the build', () => {
       'cuEventQuery stands in [event] and in [more] of cuda.names',
     ],
     [
+      'a symbol with a hook and a group',
+      ...(['cuda', 'interposer/cuda.names', '[more] of the same\ncuMemAlloc_v2\n'] as const),
+      'cuMemAlloc_v2 has a hook in hooks.def and stands in [more] of cuda.names: it is one or the other',
+    ],
+    [
+      'a group left open',
+      ...(['nvml', 'interposer/nvml.names', '[open: more] for later\n'] as const),
+      'nvml.names: group [open: more] is open: give it a reason or its symbols a hook',
+    ],
+    [
       'a group without a reason',
       ...(['cuda', 'interposer/cuda.names', '[more]\n'] as const),
       'cuda.names: group [more] has no reason',
