@@ -37,6 +37,13 @@ export const node = {
     },
     {
       type: 'timeseries',
+      title: 'Busy by device',
+      unit: 'percentunit',
+      help: 'Share of the driver’s last sample in which something ran, by anybody.',
+      ask: { '{{node}} {{device}}': 'kerf_device_busy_ratio{node=~"$node"}' },
+    },
+    {
+      type: 'timeseries',
       title: 'Compute used by device',
       unit: 'percentunit',
       help: 'By limited slices, as measured in their containers.',

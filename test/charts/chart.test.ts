@@ -210,6 +210,27 @@ describe('values that change the chart', () => {
     expect(vendors).toEqual({ ok: true, value: [...DEFAULT_VENDORS, vendor] });
   });
 
+  it('a vendor with an agent gets a DaemonSet of its own, and the monitor asks both', async () => {
+    const objects = await render({ ...URL, 'vendors.amd.enabled': 'true' });
+    const argsOf = (name: string): readonly string[] =>
+      find(objects, 'DaemonSet', name).spec.template.spec.containers[0].args;
+    expect(argsOf('kerf-device-plugin')).toEqual(
+      expect.arrayContaining(['--vendor=nvidia', '--metrics-listen=127.0.0.1:9402']),
+    );
+    expect(argsOf('kerf-device-plugin-amd')).toEqual(
+      expect.arrayContaining(['--vendor=amd', '--metrics-listen=127.0.0.1:9412']),
+    );
+    const { selector, template } = find(objects, 'DaemonSet', 'kerf-device-plugin-amd').spec;
+    expect(selector.matchLabels['app.kubernetes.io/component']).toBe('device-plugin-amd');
+    expect(template.metadata.labels).toMatchObject(selector.matchLabels);
+    expect(argsOf('kerf-monitor')).toEqual(
+      expect.arrayContaining([
+        ...['--vendor=nvidia', '--plugin-url=http://127.0.0.1:9402'],
+        ...['--vendor=amd', '--plugin-url=http://127.0.0.1:9412'],
+      ]),
+    );
+  });
+
   it('cert-manager issues the certificate where asked', async () => {
     const objects = await render({ 'webhook.certificate.mode': 'certManager' });
     expect(find(objects, 'Certificate', 'kerf-webhook').spec.secretName).toBe('kerf-webhook-tls');

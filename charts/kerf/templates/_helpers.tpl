@@ -47,6 +47,20 @@ system:serviceaccount:{{ .Release.Namespace }}:kerf-scheduler
 system:serviceaccount:{{ .Release.Namespace }}:kerf-device-plugin
 {{- end }}
 
+{{- /* JSON: vendor that an agent of ours serves in this cluster → that agent's own values. */}}
+{{- define "kerf.agents" -}}
+{{- $agents := dict -}}
+{{- if .Values.vendors.nvidia.enabled -}}
+{{- $agents = dict "nvidia" (dict "metricsListen" .Values.devicePlugin.metricsListen "nodeSelector" .Values.devicePlugin.nodeSelector "driverLibrary" .Values.devicePlugin.nvmlLibrary "name" "device-plugin") -}}
+{{- end -}}
+{{- range $vendor, $agent := .Values.devicePlugin.otherVendors -}}
+{{- if (index $.Values.vendors $vendor).enabled -}}
+{{- $agents = set $agents $vendor (set (deepCopy $agent) "name" (printf "device-plugin-%s" $vendor)) -}}
+{{- end -}}
+{{- end -}}
+{{- $agents | toJson -}}
+{{- end }}
+
 {{- /* CEL: the user is this node's own agent. The claim is in tokens bound to a pod or a node. */}}
 {{- define "kerf.isOwnAgent" -}}
 request.userInfo.username == '{{ include "kerf.agentAccount" . }}'
@@ -100,7 +114,12 @@ extenders:
 {{- fail (printf "scheduler.replicas is %d: want 1 where scheduler.leaderElect is false, or two would place pods at once" (int .Values.scheduler.replicas)) -}}
 {{- end -}}
 {{- if .Values.metrics.podMonitors.enabled -}}
-{{- range $key, $listen := dict "monitor.listen" .Values.monitor.listen "devicePlugin.metricsListen" .Values.devicePlugin.metricsListen -}}
+{{- $listens := dict "monitor.listen" .Values.monitor.listen -}}
+{{- range $vendor, $agent := include "kerf.agents" . | fromJson -}}
+{{- $key := ternary "devicePlugin.metricsListen" (printf "devicePlugin.otherVendors.%s.metricsListen" $vendor) (eq $vendor "nvidia") -}}
+{{- $listens = set $listens $key $agent.metricsListen -}}
+{{- end -}}
+{{- range $key, $listen := $listens -}}
 {{- if regexMatch "^(127\\.|localhost:|\\[::1\\]:)" $listen -}}
 {{- fail (printf "%s is %s: want an address that Prometheus reaches (0.0.0.0:%s) where metrics.podMonitors.enabled is true" $key $listen (regexFind "[0-9]+$" $listen)) -}}
 {{- end -}}
