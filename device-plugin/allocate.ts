@@ -18,6 +18,9 @@ const PRELOAD = '/etc/ld.so.preload';
 /** Tells a process which slot it runs in; carries no limit, a tenant may change it. */
 export const SLOT_ENV = 'KERF_SLOT';
 
+/** Folder of the monitor's socket, in the state folder and in the container. */
+export const ANNOUNCE = 'announce';
+
 /** The interposer, and the shim that stands for the vendor's library where a program loads it by name. */
 export const LIBRARIES = ['libkerf.so', 'libkerf-nvml.so'] as const;
 
@@ -28,6 +31,8 @@ export interface Places {
   readonly slotFolder: string;
   /** On the node. */
   readonly region: string;
+  /** On the node: where the monitor listens for who uses a slice. */
+  readonly announceFolder: string;
 }
 
 /** Whether a library of ours goes into the container; without it a slice is placed and accounted, and no more. */
@@ -113,7 +118,7 @@ function withoutEnv(edits: ContainerEdits, name: string): ContainerEdits {
   return { ...edits, env: edits.env.filter((entry) => !entry.startsWith(`${name}=`)) };
 }
 
-function mountsOf({ libraryFolder, slotFolder, region }: Places) {
+function mountsOf({ libraryFolder, slotFolder, region, announceFolder }: Places) {
   const libraries = LIBRARIES.map((name) =>
     mount(`${libraryFolder}/${name}`, `${CONTAINER_FOLDER}/${name}`, 'ro'),
   );
@@ -122,6 +127,8 @@ function mountsOf({ libraryFolder, slotFolder, region }: Places) {
     mount(`${slotFolder}/limits`, `${CONTAINER_FOLDER}/limits`, 'ro'),
     mount(region, `${CONTAINER_FOLDER}/region`, 'rw'),
     mount(`${slotFolder}/preload`, PRELOAD, 'ro'),
+    // The folder, not the socket: a monitor that starts anew makes a new one.
+    mount(announceFolder, `${CONTAINER_FOLDER}/${ANNOUNCE}`, 'ro'),
   ];
 }
 

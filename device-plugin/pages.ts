@@ -8,7 +8,7 @@ import { changeLimits } from '../src/adapters/region/limits-file.js';
 import type { Vendor } from '../src/vendors/index.js';
 import { encodeLimits, type LimitsPage } from '../src/wire/limits.js';
 import { emptyRegion } from '../src/wire/region.js';
-import { type Allocation, allocate, devicesOf, isHeld } from './allocate.js';
+import { type Allocation, ANNOUNCE, allocate, devicesOf, isHeld } from './allocate.js';
 import type { NodeDevices } from './node-device.js';
 import { type FileContent, makeFolder, readIfThere, replaceFile, sweepTemps } from './files.js';
 import type { BoundSlot } from './slot.js';
@@ -55,7 +55,10 @@ export class Pages {
     // The region first: where it lies stands in the spec. One that a running container has mounted stays where it is.
     makeFolder(slotFolder);
     if (isHeld(this.vendor) && !existsSync(regionIn(slotFolder))) this.clearRegion(slot.slot);
-    const places = { libraryFolder: this.folders.library, slotFolder, region: regionIn(slotFolder) };
+    const announceFolder = join(this.folders.slots, '..', ANNOUNCE);
+    makeFolder(announceFolder);
+    const region = regionIn(slotFolder);
+    const places = { libraryFolder: this.folders.library, slotFolder, region, announceFolder };
     this.write(slot.slot, allocate({ slot, vendor: this.vendor, vendorEdits, places }));
   }
 

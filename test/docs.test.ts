@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { createMetrics } from '../device-plugin/metrics.js';
 import { BUILD_METRIC } from '../src/adapters/exposition/own-registry.js';
 import { DEVICE_POLICY_NAMES, NODE_POLICY_NAMES } from '../src/core/policies.js';
+import { ESCAPE_METRICS } from '../src/observing/escape-metrics.js';
 import { METRICS } from '../src/observing/metrics.js';
 import { SCHEDULER_METRICS } from '../src/observing/scheduler-metrics.js';
 import * as names from '../src/wire/names.js';
@@ -67,7 +68,7 @@ const pluginMetrics = () =>
     .map(({ name, type, help, labelNames }) => ({ name, kind: type, help, labels: labelNames }));
 
 describe('docs/metrics.md', () => {
-  const tables = [BUILD_METRIC, ...METRICS, ...Object.values(SCHEDULER_METRICS)];
+  const tables = [BUILD_METRIC, ...METRICS, ...ESCAPE_METRICS, ...Object.values(SCHEDULER_METRICS)];
 
   it('lists every metric with its kind, unit, labels and help, and no other', () => {
     const plugin = pluginMetrics().map((metric) => ({ ...metric, unit: null }));
@@ -82,7 +83,7 @@ describe('docs/metrics.md', () => {
 
   it.each([...tables, ...pluginMetrics()])('$name ends in its unit', (metric) => {
     const { name, kind } = metric;
-    expect(name).toMatch(/^kerf_(build|device|slice|monitor|plugin|scheduler)_[a-z_]+$/);
+    expect(name).toMatch(/^kerf_(build|device|escape|slice|monitor|plugin|scheduler)_[a-z_]+$/);
     expect(name.endsWith('_total')).toBe(kind === 'counter');
     if ('unit' in metric) expect(unitIn(name)).toBe(metric.unit === 'bool' ? 'count' : metric.unit);
   });

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "announce.h"
 #include "hooks.h"
 #include "limits.h"
 #include "pool.h"
@@ -215,6 +216,7 @@ static bool open_account(void) {
   own_namespace = ledger_pid_namespace();
   if (!ledger_attach(&ledger, pid, ledger_start_ticks(pid))) return false;
   __atomic_store_n(&ledger.slot->pid_namespace, own_namespace, __ATOMIC_SEQ_CST);
+  announce_process();
   return true;
 }
 

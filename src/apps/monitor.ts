@@ -18,9 +18,10 @@ import { followPolicy, openCluster } from './monitor/cluster.js';
 import { startLook } from './monitor/look.js';
 import { readMonitorOptions } from './monitor/options.js';
 import type { Context, Part } from './monitor/part.js';
+import { startReconcile } from './monitor/reconcile.js';
 
 /** What the monitor is made of, beside the arbiter. */
-const PARTS: readonly ((context: Context) => Part)[] = [startLook];
+const PARTS: readonly ((context: Context) => Part)[] = [startLook, startReconcile];
 
 const log = pino({ name: 'kerf-monitor', level: process.env.KERF_LOG_LEVEL ?? 'info' });
 

@@ -19,6 +19,8 @@ export { NO_COMPUTE, type RegionCompute, type RegionTelemetry };
 /** Usage of one device, at the index the device has on the container's limits page. */
 export interface RegionDevice {
   readonly usedBytes: number;
+  /** Grows by one with every change of usedBytes, modulo 2^16. */
+  readonly changes: number;
   readonly peakBytes: number;
   /** Requests that were answered with out-of-memory because of the limit. */
   readonly refusals: number;
@@ -33,6 +35,8 @@ export interface RegionProcess {
   readonly pid: number;
   readonly startTicks: number;
   readonly generation: number;
+  /** Charges between the device's word and the bytes below. */
+  readonly inflight: number;
   /** Per device index, per class (order of REGION_CLASSES). */
   readonly bytes: readonly (readonly number[])[];
   /** Per device index, all classes together. */
@@ -115,13 +119,15 @@ function readDevices(view: DataView, processes: readonly RegionProcess[]): Regio
 }
 
 function readDevice(view: DataView, at: number): Omit<RegionDevice, 'classBytes'> | null {
-  const usedBytes = Number(view.getBigUint64(at + REGION_DEVICE_AT.used_word, true) & USED_MASK);
+  const word = view.getBigUint64(at + REGION_DEVICE_AT.used_word, true);
+  const usedBytes = Number(word & USED_MASK);
+  const changes = Number(word >> 48n);
   const peakBytes = readCount(view, at + REGION_DEVICE_AT.peak_bytes);
   const refusals = readCount(view, at + REGION_DEVICE_AT.refusals);
   const refusedBytes = readCount(view, at + REGION_DEVICE_AT.refused_bytes);
   const compute = readCompute(view, at);
   if (peakBytes === null || refusals === null || refusedBytes === null || compute === null) return null;
-  return { usedBytes, peakBytes, refusals, refusedBytes, compute };
+  return { usedBytes, changes, peakBytes, refusals, refusedBytes, compute };
 }
 
 function readProcesses(view: DataView): RegionProcess[] | null {
@@ -150,6 +156,7 @@ function readProcess(view: DataView, at: number): RegionProcess | null {
     pid: view.getUint32(at + REGION_SLOT_AT.pid, true),
     startTicks,
     generation,
+    inflight: readCount(view, at + REGION_SLOT_AT.inflight) ?? 0,
     bytes,
     usedBytes: bytes.map((row) => row.reduce((sum, each) => sum + each, 0)),
   };

@@ -45,6 +45,7 @@ describe('the region', () => {
     );
     expect(region.ok && region.value.devices[3]).toEqual({
       usedBytes: 4_194_304,
+      changes: 0xabcd,
       peakBytes: 8_388_608,
       refusals: 7,
       refusedBytes: 9,

@@ -15,14 +15,19 @@ const NOTE_MAX = 1000;
 export interface EventWriterOptions {
   readonly client: KubeClient;
   readonly clock: Clock;
-  /** Who reports: the scheduler's name and this instance. */
+  /** What it does when it finds out: Reading where it is absent. */
+  readonly action?: string;
+  /** Who reports: the program's name and this instance. */
   readonly controller: string;
   readonly instance: string;
   readonly onFault: (fault: unknown) => void;
 }
 
+/** What happened to a pod or, where `pod` is empty, to the node. */
+export type Happening = Omit<Trouble, 'kind'> & { readonly kind: string };
+
 /** Answers `tell`: fire and forget, since an Event that cannot be written must not hold up placing. */
-export function createEventWriter(options: EventWriterOptions): (trouble: Trouble) => void {
+export function createEventWriter(options: EventWriterOptions): (trouble: Happening) => void {
   const lastAt = new Map<string, number>();
   return (trouble) => {
     const key = `${trouble.kind}/${trouble.uid}/${trouble.node}`;
@@ -30,7 +35,10 @@ export function createEventWriter(options: EventWriterOptions): (trouble: Troubl
     if (now - (lastAt.get(key) ?? Number.NEGATIVE_INFINITY) < QUIET_MS) return;
     for (const [old, at] of lastAt) if (now - at >= QUIET_MS) lastAt.delete(old);
     lastAt.set(key, now);
-    void post(options, eventOf(trouble)).catch(options.onFault);
+    void post(options, {
+      ...eventOf(trouble),
+      ...(options.action !== undefined && { action: options.action }),
+    }).catch(options.onFault);
   };
 }
 
@@ -65,7 +73,7 @@ interface EventParts {
   readonly type: 'Normal' | 'Warning';
 }
 
-function eventOf(trouble: Trouble): EventParts {
+function eventOf(trouble: Happening): EventParts {
   const [namespace = 'default', name = ''] =
     trouble.pod === '' ? ['default', trouble.node] : trouble.pod.split('/', 2);
   const regarding =

@@ -16,6 +16,7 @@ export interface MonitorOptions {
   readonly vendor: readonly string[];
   /** Vendor → library opened instead of the system's. */
   readonly driverLibrary?: DriverLibraries;
+  readonly procDir: string;
   readonly kubeconfig?: string;
   /** namespace/name of the ConfigMap with the policy document. */
   readonly policyConfigmap: string;
@@ -42,6 +43,7 @@ export function readMonitorOptions(
       'driver library of a vendor to open instead of the system’s; repeatable',
       driverLibrary,
     )
+    .option('--proc-dir <folder>', 'the node’s /proc', '/proc')
     .option(
       '--kubeconfig <file>',
       'how to reach the API server; absent: KUBECONFIG, else the service account, else no cluster is asked',

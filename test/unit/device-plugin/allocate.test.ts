@@ -11,6 +11,7 @@ const PLACES = {
   libraryFolder: '/opt/kerf/1',
   slotFolder: '/var/lib/kerf/slots/x',
   region: '/var/lib/kerf/slots/x/box/region',
+  announceFolder: '/var/lib/kerf/announce',
 };
 const SLICES = [aSlice(GPU_B, 2048, 205), aSlice(GPU_A, 4096, 0)];
 

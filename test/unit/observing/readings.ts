@@ -48,6 +48,7 @@ export const aReading = (change: Partial<DeviceReading> = {}): DeviceReading => 
 export const aRegion = (...devices: Partial<RegionDevice>[]): Result<Region, string> => {
   const none = {
     usedBytes: 0,
+    changes: 0,
     peakBytes: 0,
     refusals: 0,
     refusedBytes: 0,
