@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { milliCores } from '../../../src/core/units.js';
-import { LIMITS_AT } from '../../../src/wire/limits.js';
+import { LIMITS_AT, LIMITS_DEVICE_AT } from '../../../src/wire/limits.js';
 import type { RegionCompute } from '../../../src/wire/region.js';
 import { buildNative } from '../build.js';
 import { type Load, limitedSlice, runLoads } from '../compute-stage.js';
@@ -63,13 +63,18 @@ describe('10: a process that ends while its threads wait', () => {
 });
 
 describe('12: an arbiter that fell silent', () => {
+  const NEVER_OLD_NS = 2n ** 62n;
+  /** The virtual clock starts at 1000 s, the load 3 s later: by then a beat of here is a little older than is believed. */
+  const OLD_NS = 999_500_000_000n;
   const share = async (rate: number, beatNs: bigint): Promise<number> => {
     const own = new Machine('A100-40G');
     const slice = limitedSlice(own, 200);
-    const compute = { cores: milliCores(200), rate: milliCores(rate), isSoft: true } as const;
-    slice.grant({ gpu: own.gpu(0), mib: 4096, compute });
+    slice.grant({ gpu: own.gpu(0), mib: 4096, compute: { cores: milliCores(200), isSoft: true } });
     const page = slice.bytes('limits');
-    new DataView(page.buffer).setBigUint64(LIMITS_AT.arbiter_beat_ns, beatNs, true);
+    const view = new DataView(page.buffer);
+    // A page in use takes these two from the arbiter alone, so a grant would leave them out.
+    view.setUint32(LIMITS_AT.devices + LIMITS_DEVICE_AT.rate_permille, rate, true);
+    view.setBigUint64(LIMITS_AT.arbiter_beat_ns, beatNs, true);
     slice.write('limits', page, 0o444);
     const load: Load = { pattern: 'sync', kernelUs: 200, procs: 1, seconds: 2.2, gapUs: 5, afterMs: 3000 };
     const [got] = await runLoads(slice, [load], 'virtual');
@@ -77,9 +82,14 @@ describe('12: an arbiter that fell silent', () => {
     return got?.share ?? -1;
   };
 
+  it('was believed while it beat, with more and with less than the guaranteed share', async () => {
+    expect(await share(900, NEVER_OLD_NS)).toBeCloseTo(0.9, 1);
+    expect(await share(50, NEVER_OLD_NS)).toBeLessThan(0.1);
+  });
+
   it('is not believed any more: the guaranteed share is what there is, no more and no less', async () => {
-    expect(await share(900, 1n)).toBeCloseTo(0.2, 1);
-    expect(await share(10, 1n)).toBeCloseTo(0.2, 1);
+    expect(await share(900, OLD_NS)).toBeCloseTo(0.2, 1);
+    expect(await share(50, OLD_NS)).toBeCloseTo(0.2, 1);
   });
 });
 
@@ -113,7 +123,10 @@ describe('27: collectives, whose ranks wait for each other on the device', () =>
     const slice = aSlice(100);
     expect(codes(slice, 'launch:ncclDevKernel_AllReduce:50')).toEqual([0]);
     expect(computeOf(slice).throttledNs).toBe(0);
-    expect(codes(aSlice(100), 'launch:ncclDevKernel_AllReduce:50 launch:busy_1ms:2')).toEqual([0, 0]);
+    const owing = aSlice(100);
+    expect(codes(owing, 'launch:ncclDevKernel_AllReduce:50 launch:busy_1ms:2')).toEqual([0, 0]);
+    // 50 ms of work at a tenth are half a second; two launches of their own would wait for a twentieth of that.
+    expect(computeOf(owing).throttledNs).toBeGreaterThan(100e6);
   });
 });
 

@@ -204,6 +204,27 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: compute('26: capture, and graphs that change a graph is work'),
   },
   {
+    name: 'believe an arbiter however long he has been silent',
+    file: 'interposer/compute-bucket.c',
+    before: 'now_ns - beat <= LIMITS_BEAT_FRESH_NS)',
+    after: 'now_ns - beat <= 100 * LIMITS_BEAT_FRESH_NS)',
+    caughtBy: compute('12: an arbiter that fell silent is not believed any more'),
+  },
+  {
+    name: 'believe no arbiter at all',
+    file: 'interposer/compute-bucket.c',
+    before: 'bool is_heard = page->version >= 2 && beat != 0',
+    after: 'bool is_heard = page->version > LIMITS_VERSION && beat != 0',
+    caughtBy: compute('12: an arbiter that fell silent was believed while it beat'),
+  },
+  {
+    name: 'delay collectives',
+    file: 'interposer/compute.c',
+    before: 'if (name != NULL && is_collective(name)) key->flags |= COST_FREE;',
+    after: 'if (name != NULL && is_collective(name)) key->flags |= COST_NAMED;',
+    caughtBy: compute('27: collectives, whose ranks wait for each other on the device are never delayed'),
+  },
+  {
     name: 'charge a launch that cannot be',
     file: 'interposer/hooks-launch.c',
     before:
