@@ -33,8 +33,10 @@ export function idsOf({ devices, slots, slotsPerDevice }: IdQuestion): readonly 
   const offered = (of: readonly Device[]): number =>
     of.reduce((sum, { splits }) => sum + (splits === 0 ? 0 : Math.max(splits, slotsPerDevice)), 0);
   let rest = Math.max(0, offered(devices.filter((device) => device.isHealthy)) - sound);
-  return Array.from({ length: offered(devices) }, (_, at) => {
-    const id = idAt(at);
+  const names = Array.from({ length: offered(devices) }, (_, at) => idAt(at));
+  // A device that left takes ids away, and never one in which a pod runs: the kubelet would not start it again.
+  const beyond = [...claims.keys()].filter((id) => !names.includes(id)).sort();
+  return [...names, ...beyond].map((id) => {
     const claimed = claims.get(id);
     if (claimed !== undefined) return { id, isHealthy: claimed };
     rest -= 1;

@@ -24,9 +24,11 @@ async function run(options: PluginOptions, log: Logger): Promise<void> {
     connections: 4,
   });
   const store = await SlotStore.open(join(options.stateDir, 'slots'), vendor.resources.count);
-  const probe = openProbe(options, (fault) =>
-    log.warn({ err: fault }, 'the driver does not tell how devices are linked'),
-  );
+  const probe = openProbe(options, {
+    onUnlinked: (fault) => log.warn({ err: fault }, 'the driver does not tell how devices are linked'),
+    onDeaf: (fault) => log.warn({ err: fault }, 'the driver tells no events: devices are looked at only'),
+    onEvent: (event) => room.devices.hear(event),
+  });
   const room = new Room({ options, vendor, client, store, probe: probe.read, clock: systemClock, log });
   const gate = gateOf(options, room, log);
   const listening = await serveRoutes(options.metricsListen, routesOf(room, gate));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the plugin counts about itself; devices and slices are the monitor's to tell.
+// What the plugin counts about itself, and whether it offers its devices; their use is the monitor's to tell.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { ownRegistry } from '../src/adapters/exposition/own-registry.js';
+import type { NodeDevice } from './node-device.js';
 import type { SlotRow } from './slot-rows.js';
 
 export type PluginMetrics = ReturnType<typeof createMetrics>;
@@ -16,8 +17,13 @@ const NAMES = {
   ],
 } as const;
 
+export interface MetricSources {
+  slots(): readonly SlotRow[];
+  devices(): readonly NodeDevice[];
+}
+
 /** A registry of its own: two plugins in one test do not share counters. */
-export function createMetrics(rows: () => readonly SlotRow[]) {
+export function createMetrics(sources: MetricSources) {
   const registry = ownRegistry('device-plugin');
   const counter = ([name, help]: readonly [string, string]) =>
     new Counter({ name, help, registers: [registry] });
@@ -40,7 +46,8 @@ export function createMetrics(rows: () => readonly SlotRow[]) {
     registers: [registry],
     collect() {
       this.reset();
-      for (const { pod, enforcement } of rows()) this.inc({ state: pod === null ? 'unbound' : enforcement });
+      for (const { pod, enforcement } of sources.slots())
+        this.inc({ state: pod === null ? 'unbound' : enforcement });
     },
   });
   return {
@@ -49,11 +56,33 @@ export function createMetrics(rows: () => readonly SlotRow[]) {
     preStartSeconds: preStartSeconds(registry),
     faults,
     slots,
+    ...deviceMetrics(registry, sources),
     allocations: counter(NAMES.allocations),
     registrations: counter(NAMES.registrations),
     inventoryWrites: counter(NAMES.inventoryWrites),
     changedPlacements: counter(NAMES.changedPlacements),
   };
+}
+
+function deviceMetrics(registry: Registry, sources: MetricSources) {
+  const healthy = new Gauge({
+    name: 'kerf_plugin_device_healthy',
+    help: '1 when the device is offered as healthy: the driver reads it, and no fault keeps it back.',
+    labelNames: ['device', 'model'] as const,
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { id, model, isHealthy } of sources.devices())
+        this.set({ device: id, model }, isHealthy ? 1 : 0);
+    },
+  });
+  const xids = new Counter({
+    name: 'kerf_device_xid_total',
+    help: 'Faults the device told of itself, by XID; 0 is a double-bit ECC error.',
+    labelNames: ['device', 'xid'] as const,
+    registers: [registry],
+  });
+  return { healthy, xids };
 }
 
 function preStartSeconds(registry: Registry): Histogram {

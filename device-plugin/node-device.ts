@@ -8,6 +8,8 @@ export interface NodeDevice extends Device {
   readonly minor: number;
   /** Ids of other devices of the node, and how it is linked with them; those nobody knows of are left out. */
   readonly peers: ReadonlyMap<string, LinkWord>;
+  /** The driver no longer sees it. It stays as long as a living pod sits on it. */
+  readonly isMissing?: true;
 }
 
 export type NodeDevices = ReadonlyMap<string, NodeDevice>;

@@ -27,6 +27,9 @@ export interface PluginOptions {
   readonly slotsPerDevice: number;
   readonly metricsListen: string;
   readonly procDir: string;
+  /** Where device nodes are made: a new one there is looked at. */
+  readonly deviceDir: string;
+  readonly quarantineSeconds: number;
   readonly regionStorage: 'memory' | 'disk';
 }
 
@@ -56,6 +59,12 @@ function readSplits(text: string): number {
   const splits = Number(text);
   if (Number.isInteger(splits) && splits >= 1 && splits <= SPLITS_MAX) return splits;
   throw new InvalidArgumentError(`want a whole number from 1 to ${SPLITS_MAX}.`);
+}
+
+function readSeconds(text: string): number {
+  const seconds = Number(text);
+  if (Number.isInteger(seconds) && seconds >= 1 && seconds <= 3600) return seconds;
+  throw new InvalidArgumentError('want a whole number of seconds from 1 to 3600.');
 }
 
 function readVendor(text: string): string {
@@ -141,6 +150,13 @@ function withPlaces(command: Command): Command {
   return command
     .option('--metrics-listen <address>', '/healthz, /metrics, /v1/slots', '127.0.0.1:9402')
     .option('--proc-dir <folder>', "the node's /proc", '/proc')
+    .option('--device-dir <folder>', 'where device nodes are made', '/dev')
+    .option(
+      '--quarantine-seconds <count>',
+      'how long a device with a fault that may pass gets no new slices; doubles with each one more within an hour',
+      readSeconds,
+      60,
+    )
     .addOption(
       new Option('--region-storage <kind>', REGION_STORAGE).choices(['memory', 'disk']).default('memory'),
     );

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The driver's answer as devices of this node.
+import type { NvmlEvent } from '../src/adapters/nvml/contract.js';
+import { kernelMark } from '../src/adapters/nvml/mark.js';
 import type { Peers, ProbedDevice } from '../src/adapters/probes/contract.js';
 import { librariesOf, openProbe as openVendorProbe } from '../src/adapters/probes/open.js';
 import { BYTES_PER_MIB, mib, WHOLE_DEVICE } from '../src/core/units.js';
+import { DOUBLE_BIT_ECC, xidRule } from '../src/vendors/index.js';
+import type { DeviceEvent } from './health.js';
 import type { Probe } from './inventory.js';
 import { LinkWatch } from './links.js';
 import type { NodeDevice } from './node-device.js';
@@ -13,22 +17,75 @@ export interface OpenProbe {
   close(): Promise<void>;
 }
 
-/** `onFault`: the driver does not tell how its devices are linked; they are offered all the same. */
-export function openProbe(
-  options: Pick<PluginOptions, 'nvmlLibrary' | 'driverLibrary' | 'vendor' | 'splits'>,
-  onFault: (fault: unknown) => void,
-): OpenProbe {
-  const probe = openVendorProbe(options.vendor, librariesOf(options));
-  const links = new LinkWatch(probe, onFault);
+export interface ProbeHooks {
+  /** The driver does not tell how its devices are linked; they are offered all the same. */
+  readonly onUnlinked: (fault: unknown) => void;
+  /** Devices cannot tell of themselves; they are looked at all the same. Once for each reason. */
+  readonly onDeaf: (fault: unknown) => void;
+  readonly onEvent: (event: DeviceEvent) => void;
+}
+
+type ProbeOptions = Pick<
+  PluginOptions,
+  'nvmlLibrary' | 'driverLibrary' | 'vendor' | 'splits' | 'procDir' | 'deviceDir'
+>;
+
+/** Looks between two tries to find a lost device: its handle stays lost in a library that was opened before. */
+const LOOKS_WITH_LOST = 12;
+
+export function openProbe(options: ProbeOptions, hooks: ProbeHooks): OpenProbe {
+  let lastDeaf = '';
+  const probe = openVendorProbe(options.vendor, librariesOf(options), {
+    onEvent: (event) => hooks.onEvent(eventOf(event)),
+    onDeaf: (fault) => {
+      if (String(fault) !== lastDeaf) hooks.onDeaf(fault);
+      lastDeaf = String(fault);
+    },
+  });
+  const links = new LinkWatch(probe, hooks.onUnlinked);
+  const renewal = new Renewal({ renew: async () => probe.renew?.() }, () => kernelMark(options));
   return {
     // A device that cannot even be named is none of ours to offer; one that was known stays, unhealthy.
     read: async () => {
-      const told = (await probe.devices()).filter(({ uuid }) => uuid !== '');
+      await renewal.beforeLook();
+      const all = await probe.devices();
+      renewal.afterLook(all);
+      const told = all.filter(({ uuid }) => uuid !== '');
       const peers = await links.look(told);
       return told.map((device) => deviceOf(device, { ...options, peers }));
     },
     close: () => probe.close(),
   };
+}
+
+/** When the library must be opened anew: devices that came since are not seen by it, lost ones stay lost. */
+export class Renewal {
+  private mark: string | null = null;
+  private looksWithLost = 0;
+
+  constructor(
+    private readonly probe: { renew(): Promise<void> },
+    private readonly markNow: () => string,
+  ) {}
+
+  async beforeLook(): Promise<void> {
+    const mark = this.markNow();
+    const hasChanged = this.mark !== null && this.mark !== mark;
+    this.mark = mark;
+    if (!hasChanged && this.looksWithLost < LOOKS_WITH_LOST) return;
+    this.looksWithLost = 0;
+    await this.probe.renew();
+  }
+
+  afterLook(devices: readonly { readonly error: string | null }[]): void {
+    const hasLost = devices.some(({ error }) => error !== null);
+    this.looksWithLost = hasLost ? this.looksWithLost + 1 : 0;
+  }
+}
+
+function eventOf({ kind, uuid, code }: NvmlEvent): DeviceEvent {
+  if (kind === 'lost' || uuid === '') return { kind: 'stir' };
+  return { kind: 'fault', deviceId: uuid, code, rule: kind === 'xid' ? xidRule(code) : DOUBLE_BIT_ECC };
 }
 
 /** Capacity is rounded down: what is offered is there. */

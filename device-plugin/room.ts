@@ -11,9 +11,10 @@ import type { Result } from '../src/core/result.js';
 import type { Vendor } from '../src/vendors/index.js';
 import { isHeld } from './allocate.js';
 import { allocateSlots } from './allocate-slots.js';
+import { Devices } from './devices.js';
 import { EnforcementWatch } from './enforcement-watch.js';
 import { idsOf } from './ids.js';
-import { Announcer, Inventory, type Probe } from './inventory.js';
+import type { Probe } from './inventory.js';
 import { LetterWatch } from './letter-watch.js';
 import { createMetrics } from './metrics.js';
 import { foldersOf, type PluginOptions } from './options.js';
@@ -47,8 +48,7 @@ export class Room implements PluginDuties {
   private readonly pods: Pods;
   private readonly shown: PodResourcesLister;
   private readonly pages: Pages;
-  private readonly inventory: Inventory;
-  private readonly announcer: Announcer;
+  readonly devices: Devices;
   private readonly sweeper: Sweeper;
   private readonly enforcement: EnforcementWatch;
   private readonly preStarts: PreStart;
@@ -59,15 +59,14 @@ export class Room implements PluginDuties {
 
   constructor(private readonly parts: RoomParts) {
     const { options, vendor } = parts;
-    this.metrics = createMetrics(() => this.rows());
+    this.metrics = createMetrics({ slots: () => this.rows(), devices: () => this.devices.inventory.all });
     this.shown = new PodResourcesLister(
       join(options.kubeletDir, 'pod-resources', 'kubelet.sock'),
       parts.clock,
     );
     this.pages = new Pages(foldersOf(options, parts.store.folder), vendor);
     this.pods = this.makePods();
-    this.inventory = this.makeInventory();
-    this.announcer = this.makeAnnouncer();
+    this.devices = this.makeDevices();
     this.sweeper = this.makeSweeper();
     this.enforcement = this.makeEnforcement();
     this.preStarts = this.makePreStart();
@@ -78,7 +77,7 @@ export class Room implements PluginDuties {
   async start(): Promise<void> {
     this.pods.listen((podUid, pod) => this.heard(podUid, pod));
     this.pods.start();
-    await this.inventory.start();
+    await this.devices.inventory.start();
     this.restore();
     this.sweeper.start();
     this.enforcement.start();
@@ -89,15 +88,14 @@ export class Room implements PluginDuties {
     await this.registrar.stop();
     this.enforcement.stop();
     this.sweeper.stop();
-    this.announcer.stop();
-    this.inventory.stop();
+    this.devices.stop();
     this.pods.stop();
     this.shown.close();
     this.publishing?.();
   }
 
   ids() {
-    return idsOf({ ...this.parts.options, devices: this.inventory.all, slots: this.living() });
+    return idsOf({ ...this.parts.options, devices: this.devices.inventory.all, slots: this.living() });
   }
 
   /** A pod that ended holds nothing, though its slots may wait for the sweep. */
@@ -142,7 +140,7 @@ export class Room implements PluginDuties {
   /** A reboot empties /run: slots of living pods get their specs back before the kubelet starts containers. */
   private restore(): void {
     const onFault = (fault: unknown): void => this.fault('restore', fault);
-    this.pages.restore(this.parts.store.bound(), this.inventory.byId, onFault);
+    this.pages.restore(this.parts.store.bound(), this.devices.inventory.byId, onFault);
     for (const { path, reason } of this.parts.store.unreadable())
       this.parts.log.error({ path, reason }, 'slot record cannot be read: nothing new is given on this node');
   }
@@ -186,29 +184,13 @@ export class Room implements PluginDuties {
     });
   }
 
-  private makeInventory(): Inventory {
-    const { probe, clock, log } = this.parts;
-    return new Inventory({
-      probe,
-      clock,
-      onChange: (devices) => {
-        log.info({ devices }, 'devices changed');
-        this.announcer.announce(devices);
-        this.registrar.publish();
-      },
-      onFault: (fault) => this.fault('driver', fault),
-    });
-  }
-
-  private makeAnnouncer(): Announcer {
-    const { client, clock, options, vendor } = this.parts;
-    return new Announcer({
-      client,
-      clock,
-      node: options.nodeName,
-      vendor: vendor.name,
-      onWritten: () => this.metrics.inventoryWrites.inc(),
-      onFault: (fault) => this.fault('inventory annotation', fault),
+  private makeDevices(): Devices {
+    return new Devices({
+      ...this.parts,
+      metrics: () => this.metrics,
+      living: () => this.living(),
+      publish: () => this.registrar.publish(),
+      fault: (what, fault) => this.fault(what, fault),
     });
   }
 
@@ -252,7 +234,7 @@ export class Room implements PluginDuties {
       pods: this.pods,
       shown: this.shown,
       pages: this.pages,
-      devices: () => this.inventory.byId,
+      devices: () => this.devices.inventory.byId,
       sweep: () => this.sweeper.sweep(),
       nowMs: () => clock.now(),
       onChangedPlacement: (pod) => this.letters.tell(pod),
@@ -274,7 +256,7 @@ export class Room implements PluginDuties {
       onRegistered: (endpoint) => {
         this.metrics.registrations.inc();
         log.info({ endpoint, resourceName }, 'registered');
-        this.announcer.check();
+        this.devices.announcer.check();
       },
       onFault: (what, fault) => this.fault(what, fault),
     });

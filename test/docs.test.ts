@@ -63,7 +63,12 @@ const unitIn = (name: string): string =>
 
 /** Of the device plugin, whose table is its registry; Node's own are not ours to list. */
 const pluginMetrics = () =>
-  (createMetrics(() => []).registry.getMetricsAsArray() as unknown as Registered[])
+  (
+    createMetrics({
+      slots: () => [],
+      devices: () => [],
+    }).registry.getMetricsAsArray() as unknown as Registered[]
+  )
     .filter(({ name }) => /^kerf_(?!build)/.test(name))
     .map(({ name, type, help, labelNames }) => ({ name, kind: type, help, labels: labelNames }));
 

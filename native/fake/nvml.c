@@ -30,6 +30,13 @@ static bool is_device(nvmlDevice_t device) {
   return device >= devices && device < devices + world.count;
 }
 
+bool nvml_is_lost(const struct fake_gpu *gpu) {
+  return world_fault(gpu) == XID_FALLEN_OFF_BUS || !world_has_node(gpu);
+}
+
+nvmlDevice_t nvml_at(uint32_t index) { return index < world.count ? &devices[index] : NULL; }
+int nvml_index(nvmlDevice_t device) { return is_device(device) ? (int)(device - devices) : -1; }
+
 #define CHECK_INIT()                                                                 \
   do {                                                                               \
     hang_while_told();                                                               \
@@ -43,7 +50,7 @@ static bool is_device(nvmlDevice_t device) {
   do {                                                                                    \
     CHECK_INIT();                                                                         \
     CHECK_ARGUMENT(is_device(handle));                                                    \
-    if (world_fault(&(handle)->gpu) == XID_FALLEN_OFF_BUS) return NVML_ERROR_GPU_IS_LOST; \
+    if (nvml_is_lost(&(handle)->gpu)) return NVML_ERROR_GPU_IS_LOST;                      \
   } while (0)
 
 static bool open_once(void) {
@@ -129,7 +136,7 @@ FAKE_EXPORT nvmlReturn_t nvmlDeviceGetCount(unsigned int *count) { return nvmlDe
 FAKE_EXPORT nvmlReturn_t nvmlDeviceGetHandleByIndex_v2(unsigned int index, nvmlDevice_t *device) {
   CHECK_INIT();
   CHECK_ARGUMENT(device != NULL && index < world.count);
-  if (world_fault(&devices[index].gpu) == XID_FALLEN_OFF_BUS) return NVML_ERROR_GPU_IS_LOST;
+  if (nvml_is_lost(&devices[index].gpu)) return NVML_ERROR_GPU_IS_LOST;
   *device = &devices[index];
   return NVML_SUCCESS;
 }
@@ -238,8 +245,7 @@ struct nvml_inside nvml_inside(nvmlDevice_t device) {
   hang_while_told();
   if (__atomic_load_n(&users, __ATOMIC_ACQUIRE) == 0) return (struct nvml_inside){NVML_ERROR_UNINITIALIZED, NULL, NULL};
   if (!is_device(device)) return (struct nvml_inside){NVML_ERROR_INVALID_ARGUMENT, NULL, NULL};
-  bool is_lost = world_fault(&device->gpu) == XID_FALLEN_OFF_BUS;
-  return (struct nvml_inside){is_lost ? NVML_ERROR_GPU_IS_LOST : NVML_SUCCESS, &world, &device->gpu};
+  return (struct nvml_inside){nvml_is_lost(&device->gpu) ? NVML_ERROR_GPU_IS_LOST : NVML_SUCCESS, &world, &device->gpu};
 }
 
 /* ---- topology ---- */
@@ -310,69 +316,4 @@ FAKE_EXPORT nvmlReturn_t nvmlDeviceGetNvLinkRemotePciInfo_v2(nvmlDevice_t device
   if (to == TO_SWITCH) put_pci(pci, bus_id, SWITCH_PCI_ID);
   else put_pci(pci, world.all[to].pci_bus_id, world.all[to].pci_device_id);
   return NVML_SUCCESS;
-}
-
-/* ---- events: an Xid is what DIR/faults marks a device with ---- */
-
-struct nvmlEventSet_st {
-  uint32_t watched[FAKE_GPUS_MAX]; /* 0 no, 1 watched, 2 told already */
-  bool is_used;
-};
-
-static struct nvmlEventSet_st sets[16];
-
-FAKE_EXPORT nvmlReturn_t nvmlEventSetCreate(nvmlEventSet_t *set) {
-  CHECK_INIT();
-  CHECK_ARGUMENT(set != NULL);
-  for (uint32_t i = 0; i < 16; i++) {
-    if (__atomic_exchange_n(&sets[i].is_used, true, __ATOMIC_SEQ_CST)) continue;
-    memset(sets[i].watched, 0, sizeof(sets[i].watched));
-    *set = &sets[i];
-    return NVML_SUCCESS;
-  }
-  return NVML_ERROR_UNKNOWN;
-}
-
-FAKE_EXPORT nvmlReturn_t nvmlEventSetFree(nvmlEventSet_t set) {
-  CHECK_INIT();
-  CHECK_ARGUMENT(set >= sets && set < sets + 16);
-  set->is_used = false;
-  return NVML_SUCCESS;
-}
-
-FAKE_EXPORT nvmlReturn_t nvmlDeviceGetSupportedEventTypes(nvmlDevice_t device, unsigned long long *types) {
-  CHECK_DEVICE(device);
-  CHECK_ARGUMENT(types != NULL);
-  *types = NVML_EVENT_XID;
-  return NVML_SUCCESS;
-}
-
-FAKE_EXPORT nvmlReturn_t nvmlDeviceRegisterEvents(nvmlDevice_t device, unsigned long long types, nvmlEventSet_t set) {
-  CHECK_INIT();
-  CHECK_ARGUMENT(is_device(device) && set >= sets && set < sets + 16);
-  if ((types & ~NVML_EVENT_XID) != 0) return NVML_ERROR_NOT_SUPPORTED;
-  set->watched[device - devices] = 1;
-  return NVML_SUCCESS;
-}
-
-static bool next_event(nvmlEventSet_t set, struct nvml_event *event) {
-  for (uint32_t i = 0; i < world.count; i++) {
-    uint32_t xid = set->watched[i] != 0 ? world_fault(&devices[i].gpu) : 0;
-    if (xid == 0 && set->watched[i] == 2) set->watched[i] = 1;
-    if (xid == 0 || set->watched[i] != 1) continue;
-    set->watched[i] = 2;
-    *event = (struct nvml_event){&devices[i], NVML_EVENT_XID, xid, NVML_NO_INSTANCE, NVML_NO_INSTANCE};
-    return true;
-  }
-  return false;
-}
-
-FAKE_EXPORT nvmlReturn_t nvmlEventSetWait_v2(nvmlEventSet_t set, struct nvml_event *event, unsigned int timeout_ms) {
-  CHECK_INIT();
-  CHECK_ARGUMENT(event != NULL && set >= sets && set < sets + 16);
-  for (unsigned int waited_ms = 0;; waited_ms += 20) {
-    if (next_event(set, event)) return NVML_SUCCESS;
-    if (waited_ms >= timeout_ms) return NVML_ERROR_TIMEOUT;
-    usleep(20000);
-  }
 }

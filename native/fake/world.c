@@ -290,6 +290,8 @@ uint32_t world_fault(const struct fake_gpu *gpu) {
   return is_marked ? xid : 0;
 }
 
+bool world_has_node(const struct fake_gpu *gpu) { return has_device_node(gpu->minor); }
+
 bool world_hangs(void) {
   char path[PATH_BYTES];
   path_of(path, "hang");

@@ -4,7 +4,8 @@
 //   DIR/gpus     the machine's GPUs as text (written by kerf-fake-gpus)
 //   DIR/state    one shared file: a struct region in which every process of the machine has a slot, then its GPUs' time
 //                (timeline.h)
-//   DIR/faults   optional: "<uuid> <xid>" a line; such a device is lost
+//   DIR/faults   optional: "<uuid> <xid>" a line; one of 79 is lost. One whose device node goes is lost too
+//   DIR/events   optional: "<uuid> xid <number>" or "<uuid> ecc 0" a line, appended; NVML tells it to sets made before
 //   DIR/graphics optional: "<uuid> <pid>" a line; NVML lists such a process among those that draw. DIR/mps likewise
 //   DIR/hang     optional: while it exists, NVML calls never return
 //
@@ -74,6 +75,8 @@ uint32_t world_owner(const struct fake_world *world, uint32_t slot);
 /* The Xid a device is marked with in DIR/faults; 0 where it is healthy. */
 uint32_t world_fault(const struct fake_gpu *gpu);
 bool world_hangs(void);
+/* Whether this process has the GPU's device node now. */
+bool world_has_node(const struct fake_gpu *gpu);
 /* A file of DIR for reading; NULL where there is none. */
 FILE *world_file(const char *name);
 

@@ -27,6 +27,7 @@ enum {
 };
 
 #define NVML_NO_INSTANCE 0xffffffffu
+#define NVML_EVENT_DOUBLE_BIT_ECC 0x2ull
 #define NVML_EVENT_XID 0x8ull
 
 struct nvml_memory {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// NVML for Node: open(library), devices(), links(), processes(uuid), driverVersion(), close(). Each returns a promise
-// and runs on a worker thread; a rejection carries NVML's own name of the error as `code`.
+// NVML for Node: open(library), devices(), links(), processes(uuid), driverVersion(), watch(), nextEvent(waitMs), close().
+// Each returns a promise and runs on a worker thread; a rejection carries NVML's own name of the error as `code`.
 #include <napi.h>
 
 #include <functional>
@@ -117,6 +117,16 @@ Napi::Value to_links(Napi::Env env, const std::vector<kerf::DeviceLinks> &device
   return list;
 }
 
+Napi::Value to_event(Napi::Env env, const kerf::Event &event) {
+  if (event.kind.empty()) return env.Null();
+  Napi::Object row = Napi::Object::New(env);
+  row.Set("kind", Napi::String::New(env, event.kind));
+  row.Set("uuid", Napi::String::New(env, event.uuid));
+  row.Set("code", Napi::Number::New(env, event.code));
+  row.Set("gpuInstance", number_or_null(env, event.gpu_instance));
+  return row;
+}
+
 std::string text_argument(const Napi::CallbackInfo &info) {
   return info.Length() > 0 && info[0].IsString() ? info[0].As<Napi::String>().Utf8Value() : std::string();
 }
@@ -150,6 +160,16 @@ Napi::Value DriverVersion(const Napi::CallbackInfo &info) {
   return ask<std::string>(info.Env(), kerf::read_driver_version, to_text);
 }
 
+Napi::Value Watch(const Napi::CallbackInfo &info) {
+  return ask<Nothing>(info.Env(), [](Nothing *) { return kerf::watch_events(); }, to_undefined);
+}
+
+Napi::Value NextEvent(const Napi::CallbackInfo &info) {
+  uint32_t wait_ms = info.Length() > 0 && info[0].IsNumber() ? info[0].As<Napi::Number>().Uint32Value() : 0;
+  auto work = [wait_ms](kerf::Event *out) { return kerf::next_event(wait_ms, out); };
+  return ask<kerf::Event>(info.Env(), work, to_event);
+}
+
 Napi::Value Close(const Napi::CallbackInfo &info) {
   return ask<Nothing>(info.Env(), [](Nothing *) { return kerf::close_library(); }, to_undefined);
 }
@@ -160,6 +180,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("links", Napi::Function::New(env, Links));
   exports.Set("processes", Napi::Function::New(env, Processes));
   exports.Set("driverVersion", Napi::Function::New(env, DriverVersion));
+  exports.Set("watch", Napi::Function::New(env, Watch));
+  exports.Set("nextEvent", Napi::Function::New(env, NextEvent));
   exports.Set("close", Napi::Function::New(env, Close));
   return exports;
 }

@@ -3,37 +3,19 @@
 
 #include <dlfcn.h>
 
-#include <atomic>
 #include <mutex>
 
-namespace kerf {
-namespace {
+#include "functions.h"
 
-/* What we call, newest name first: an old driver has only the older one. */
-struct Functions {
-  nvmlReturn_t (*init)();
-  nvmlReturn_t (*shutdown)();
-  nvmlReturn_t (*driver_version)(char *, unsigned int);
-  nvmlReturn_t (*count)(unsigned int *);
-  nvmlReturn_t (*by_index)(unsigned int, nvmlDevice_t *);
-  nvmlReturn_t (*by_uuid)(const char *, nvmlDevice_t *);
-  nvmlReturn_t (*uuid)(nvmlDevice_t, char *, unsigned int);
-  nvmlReturn_t (*name)(nvmlDevice_t, char *, unsigned int);
-  nvmlReturn_t (*minor)(nvmlDevice_t, unsigned int *);
-  nvmlReturn_t (*memory)(nvmlDevice_t, struct nvml_memory *);
-  nvmlReturn_t (*pci)(nvmlDevice_t, struct nvml_pci *);
-  nvmlReturn_t (*affinity)(nvmlDevice_t, unsigned int, unsigned long *, unsigned int);
-  nvmlReturn_t (*utilization)(nvmlDevice_t, struct nvml_utilization *);
-  nvmlReturn_t (*processes)(nvmlDevice_t, unsigned int *, struct nvml_process *);
-  nvmlReturn_t (*ancestor)(nvmlDevice_t, nvmlDevice_t, unsigned int *);
-  nvmlReturn_t (*link_state)(nvmlDevice_t, unsigned int, unsigned int *);
-  nvmlReturn_t (*link_type)(nvmlDevice_t, unsigned int, unsigned int *);
-  nvmlReturn_t (*link_pci)(nvmlDevice_t, unsigned int, struct nvml_pci *);
-};
+namespace kerf {
 
 Functions nvml;
 std::atomic<bool> is_open{false};
+
+namespace {
+
 std::mutex open_lock;
+
 
 template <typename F>
 void resolve(void *library, F *out, const char *first, const char *second = nullptr) {
@@ -62,12 +44,11 @@ void resolve_all(void *library) {
   resolve(library, &nvml.link_state, "nvmlDeviceGetNvLinkState");
   resolve(library, &nvml.link_type, "nvmlDeviceGetNvLinkRemoteDeviceType");
   resolve(library, &nvml.link_pci, "nvmlDeviceGetNvLinkRemotePciInfo_v2");
-}
-
-/* A function the library lacks answers as NVML itself would. */
-template <typename F, typename... A>
-nvmlReturn_t call(F function, A... arguments) {
-  return function == nullptr ? NVML_ERROR_FUNCTION_NOT_FOUND : function(arguments...);
+  resolve(library, &nvml.event_types, "nvmlDeviceGetSupportedEventTypes");
+  resolve(library, &nvml.set_create, "nvmlEventSetCreate");
+  resolve(library, &nvml.set_free, "nvmlEventSetFree");
+  resolve(library, &nvml.set_add, "nvmlDeviceRegisterEvents");
+  resolve(library, &nvml.set_wait, "nvmlEventSetWait_v2");
 }
 
 /* Keeps the first failure as the device's error: what else can be read is still read. */

@@ -47,6 +47,14 @@ struct DeviceLinks {
   std::vector<int> ancestors; /* level of the common ancestor with the device of each index; -1: not told */
 };
 
+/* Something a device had to tell; no kind: the wait ended without. */
+struct Event {
+  std::string kind; /* xid, ecc (a double-bit error) */
+  std::string uuid;
+  uint32_t code = 0; /* of an xid */
+  int gpu_instance = -1;
+};
+
 /* Empty on success, else NVML's name of the error. */
 using ErrorName = std::string;
 
@@ -58,6 +66,10 @@ ErrorName read_devices(std::vector<Device> *out);
 ErrorName read_links(std::vector<DeviceLinks> *out);
 ErrorName read_processes(const std::string &uuid, std::vector<Process> *out);
 ErrorName read_driver_version(std::string *out);
+/* Watches, from now on, the devices that answer now; the set before is let go. */
+ErrorName watch_events();
+/* Waits so long at most. NVML_ERROR_GPU_IS_LOST: a watched device is, and the set is of no more use. By one thread at a time. */
+ErrorName next_event(uint32_t wait_ms, Event *out);
 ErrorName close_library();
 
 }  // namespace kerf

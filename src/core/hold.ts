@@ -91,16 +91,23 @@ export function holdsOfContainer(
   const holds = new Map<string, Hold>();
   for (const slice of container.slices) {
     const hold = holdOf(slice, deviceOf(slice.deviceId));
-    holds.set(slice.deviceId, addHold(holds.get(slice.deviceId) ?? NO_HOLD, hold));
+    const before = holds.get(slice.deviceId);
+    holds.set(slice.deviceId, before === undefined ? hold : addHold(before, hold));
   }
   return holds;
 }
 
 function holdOf(slice: Slice, device: Device | undefined): Hold {
   const { memory, cores, isHigh, isAlone } = slice;
-  const isExclusive = isAlone || ownsDevice(slice, device);
-  const high = isHigh ? { highMemory: memory, highCores: cores, highSlices: 1 } : {};
-  return { ...NO_HOLD, memory, cores, slices: 1, isExclusive, ...high };
+  return {
+    memory,
+    cores,
+    slices: 1,
+    isExclusive: isAlone || ownsDevice(slice, device),
+    highMemory: isHigh ? memory : NO_MEMORY,
+    highCores: isHigh ? cores : NO_CORES,
+    highSlices: isHigh ? 1 : 0,
+  };
 }
 
 function merge(

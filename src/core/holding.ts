@@ -53,18 +53,22 @@ export function holdsOfHolding(
   return claim.kind === 'placed' ? holdsOf(claim.placement, containers, deviceOf) : NO_HOLDS;
 }
 
+/** Field by field: quicker than spreading, and every holding is an object of one make. */
+export function holdingOf(facts: HolderFacts, rest: Omit<Holding, keyof HolderFacts>): Holding {
+  const { uid, pod, containers, slots, isInitOnly, cpuMilli } = facts;
+  const { node, state, claim, trouble, until } = rest;
+  return { uid, pod, containers, slots, isInitOnly, cpuMilli, node, state, claim, trouble, until };
+}
+
 /**
  * What to believe when the watch shows a pod that we may know already.
  * A placement once known is kept against a later one that is unreadable, gone or other: the node's agent obeys
  * the first it honoured for a pod's UID, so that is what the containers have.
  */
 export function believe(known: Holding | undefined, seen: Sighting): Holding {
-  const fresh: Holding = {
-    ...seen,
-    state: 'held',
-    until: Number.POSITIVE_INFINITY,
-    trouble: troubleOf(seen.claim),
-  };
+  const { node, claim } = seen;
+  const until = Number.POSITIVE_INFINITY;
+  const fresh = holdingOf(seen, { node, state: 'held', claim, trouble: troubleOf(claim), until });
   if (known === undefined || known.node !== seen.node || known.claim.kind !== 'placed') return fresh;
   if (known.state === 'assumed') return seen.claim.kind === 'unreadable' ? keep(fresh, known) : fresh;
   if (seen.claim.kind === 'placed' && isSame(known.claim.placement, seen.claim.placement)) return fresh;

@@ -8,16 +8,17 @@
 // a look into a Map, and a reader that does not wait sees one moment. Every writer may be called again with the
 // same arguments; what tells nothing new changes nothing.
 import { type Bystander, Bystanders } from './bystanders.js';
-import type { Device } from './device.js';
 import { type Holds, NO_HOLDS } from './hold.js';
 import {
   believe,
   type HolderFacts,
   type Holding,
+  holdingOf,
   holdsOfHolding,
   isSameHolding,
   type Sighting,
 } from './holding.js';
+import { resizedDevices, sharedDevices } from './devices.js';
 import type { NodeFacts, NodeView } from './node.js';
 import { NodeSum, type WeighedHolding } from './node-sum.js';
 import { Ordinals } from './ordinals.js';
@@ -99,14 +100,11 @@ export class Ledger implements Snapshot {
 
   setNode(facts: NodeFacts): void {
     const record = this.recordOf(facts.name);
-    if (isSame(record.facts, facts)) return;
-    const isOtherDevices = !isSame(record.facts?.devices, facts.devices);
-    record.facts = facts;
-    if (isOtherDevices) {
-      for (const [uid, { holding }] of record.held)
-        record.held.set(uid, { holding, holds: weigh(holding, facts) });
-      record.sum.recount();
-    }
+    const known = record.facts?.devices ?? [];
+    const told = { ...facts, devices: sharedDevices(known, facts.devices) };
+    if (isSame(record.facts, told)) return;
+    record.facts = told;
+    reweigh(record, resizedDevices(known, told.devices));
     this.rebuild(record);
   }
 
@@ -131,8 +129,9 @@ export class Ledger implements Snapshot {
   /** Bind is about to write. Replaces an older assumption of the pod; never what is held. */
   assume(assumption: Assumption): void {
     if (this.holding(assumption.uid)?.state === 'held') return;
-    const { placement, ...facts } = assumption;
-    this.put({ ...facts, state: 'assumed', trouble: '', claim: { kind: 'placed', placement } });
+    const { placement, node, until } = assumption;
+    const claim = { kind: 'placed', placement } as const;
+    this.put(holdingOf(assumption, { node, state: 'assumed', claim, trouble: '', until }));
   }
 
   /** The watch shows the pod bound. Answers what is believed of it now. */
@@ -188,7 +187,7 @@ export class Ledger implements Snapshot {
   private crowd(names: readonly string[]): void {
     for (const name of names) {
       const record = this.nodes.get(name);
-      if (record !== undefined) this.touch(record, NO_DEVICES);
+      if (record !== undefined) this.touch(record, NO_HOLDS);
     }
   }
 
@@ -200,13 +199,13 @@ export class Ledger implements Snapshot {
     const known = record.held.get(holding.uid);
     const entry = { holding, holds: weigh(holding, record.facts) };
     record.held.set(holding.uid, entry);
-    if (known !== undefined) record.sum.remove(known);
-    record.sum.add(entry);
+    if (known === undefined) record.sum.add(entry);
+    else record.sum.replace(known, entry);
     this.nodeOf.set(holding.uid, holding.node);
     if (holding.state === 'assumed') this.assumed.add(holding.uid);
     else this.assumed.delete(holding.uid);
     if (known !== undefined && weighsSame(known, entry)) this.changes += 1;
-    else this.touch(record, new Set([...(known?.holds ?? NO_HOLDS).keys(), ...entry.holds.keys()]));
+    else this.touch(record, known === undefined ? entry.holds : new Map([...known.holds, ...entry.holds]));
   }
 
   private take(uid: string): void {
@@ -219,7 +218,7 @@ export class Ledger implements Snapshot {
     this.assumed.delete(uid);
     record.held.delete(uid);
     if (known !== undefined) record.sum.remove(known);
-    this.touch(record, new Set(known?.holds.keys()));
+    this.touch(record, known?.holds ?? NO_HOLDS);
     this.dropIfEmpty(name, record);
   }
 
@@ -242,14 +241,14 @@ export class Ledger implements Snapshot {
   /** What the node says of itself has changed. */
   private rebuild(record: NodeRecord): void {
     this.opened += 1;
-    const { ordinal, facts, sum } = record;
+    const { ordinal, facts, sum, view: before } = record;
     const revision = ++this.changes;
-    const stamp = { revision, ordinal, beside: this.bystanders.on(facts?.name ?? '') };
+    const stamp = { revision, ordinal, beside: this.bystanders.on(facts?.name ?? ''), before };
     record.view = facts === null ? null : viewOf(facts, sum, stamp);
   }
 
   /** A pod came or went that holds these devices. */
-  private touch(record: NodeRecord, touched: ReadonlySet<string>): void {
+  private touch(record: NodeRecord, touched: Holds): void {
     const revision = ++this.changes;
     const { facts, view, sum } = record;
     if (view === null || facts === null) return;
@@ -258,9 +257,16 @@ export class Ledger implements Snapshot {
   }
 }
 
-function weigh(holding: Holding, facts: NodeFacts | null): Holds {
-  const deviceOf = (id: string): Device | undefined => facts?.devices.find((device) => device.id === id);
-  return holdsOfHolding(holding, deviceOf);
+/** What pods hold of these devices is worked out of what the node says of them now. */
+function reweigh({ facts, held, sum }: NodeRecord, resized: ReadonlySet<string>): void {
+  for (const id of resized)
+    for (const [uid, before] of held) {
+      if (!before.holds.has(id)) continue;
+      const after = { holding: before.holding, holds: weigh(before.holding, facts) };
+      held.set(uid, after);
+      sum.replace(before, after);
+    }
 }
 
-const NO_DEVICES: ReadonlySet<string> = new Set();
+const weigh = (holding: Holding, facts: NodeFacts | null): Holds =>
+  holdsOfHolding(holding, (id) => facts?.devices.find((device) => device.id === id));

@@ -72,8 +72,15 @@ export class NodeSum {
     else this.count(entry, -1);
   }
 
-  /** The devices, or what is held of them, are others. */
-  recount(): void {
+  /** The one stood for its pod in `held` where the other stands now. */
+  replace(before: WeighedHolding, after: WeighedHolding): void {
+    if (!this.isVast) this.count(before, -1);
+    if (!this.isVast) this.count(after, 1);
+    if (this.isVast) this.recount();
+  }
+
+  /** All of `held` anew. */
+  private recount(): void {
     this.devices.clear();
     this.slotsOf.clear();
     this.milli = 0;

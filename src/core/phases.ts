@@ -32,16 +32,16 @@ export function vendorsOf(request: PodRequest): readonly string[] {
   return [...new Set(request.containers.flatMap(({ slices }) => slices.map(({ vendor }) => vendor)))];
 }
 
-/** Requests are immutable, and place asks this of one request for every node. */
-const slotsOf = new WeakMap<PodRequest, ReadonlyMap<string, number>>();
-
 /** Slots the kubelet will take per vendor: it lends the ids of finished init containers to later ones. */
 export function slotsWanted(request: PodRequest): ReadonlyMap<string, number> {
-  const known = slotsOf.get(request);
-  if (known !== undefined) return known;
-  const wanted = (vendor: string): number => peakOf(request.containers, (each) => countOf(each, vendor));
-  const slots = new Map(vendorsOf(request).map((vendor) => [vendor, wanted(vendor)]));
-  slotsOf.set(request, slots);
+  const slots = new Map<string, number>();
+  for (const { slices } of request.containers)
+    for (const { vendor } of slices)
+      if (!slots.has(vendor))
+        slots.set(
+          vendor,
+          peakOf(request.containers, (each) => countOf(each, vendor)),
+        );
   return slots;
 }
 
@@ -50,7 +50,10 @@ export function slotsWanted(request: PodRequest): ReadonlyMap<string, number> {
  * sidecars only, and finds an init container through the ids it lends to a later one of the same vendor.
  */
 export function isInitOnly(request: PodRequest): boolean {
+  if (!request.containers.some(isInit)) return false;
   const last = new Map<string, ContainerKind>();
   for (const { kind, slices } of request.containers) for (const { vendor } of slices) last.set(vendor, kind);
   return [...last.values()].includes('init');
 }
+
+const isInit = ({ kind }: ContainerRequest): boolean => kind === 'init';

@@ -3,7 +3,6 @@
 //
 //   facts changed ─▶ viewOf: all of it anew        a pod came or went ─▶ viewAfter: its devices, all else shared
 import { type CpuBeside, NONE_BESIDE } from './bystanders.js';
-import type { Device } from './device.js';
 import type { DeviceState, NodeFacts, NodeView, Totals, VendorView } from './node.js';
 import { NodeSum, type WeighedHolding } from './node-sum.js';
 import { isSame } from './same.js';
@@ -24,22 +23,19 @@ export function weighsSame(a: WeighedHolding, b: WeighedHolding): boolean {
 export interface Stamp extends Pick<NodeView, 'revision' | 'ordinal'> {
   /** Of pods that ask for no device; absent: there are none. */
   readonly beside?: CpuBeside;
+  /** The node as it was, with what is held now of all devices that it still tells the same of: they are shared. */
+  readonly before?: NodeView | null;
 }
 
-export function viewOf(
-  facts: NodeFacts,
-  sum: NodeSum,
-  { revision, ordinal, beside = NONE_BESIDE }: Stamp,
-): NodeView {
+export function viewOf(facts: NodeFacts, sum: NodeSum, stamp: Stamp): NodeView {
+  const { revision, ordinal, beside = NONE_BESIDE } = stamp;
   const vendors = new Map<string, VendorView>();
   for (const vendor of vendorsOfNode(facts)) {
-    const devices = facts.devices
-      .filter((device) => device.vendor === vendor)
-      .map((device) => stateOf(device, facts, sum));
-    devices.sort((a, b) => a.device.index - b.device.index);
+    const before = stamp.before?.vendors.get(vendor);
+    const devices = statesOf(vendor, { facts, sum, before: before?.devices ?? NO_STATES });
     vendors.set(vendor, {
       devices,
-      totals: totalsOf(devices),
+      totals: before?.devices === devices ? before.totals : totalsOf(devices),
       slots: facts.slots.get(vendor) ?? 0,
       slotsUsed: sum.slots(vendor),
       unreadable: facts.unreadable.get(vendor) ?? null,
@@ -62,10 +58,12 @@ export function viewOf(
 /** A node nobody holds anything of. */
 export const NOTHING_HELD = new NodeSum(new Map());
 
+type Ids = Pick<ReadonlySet<string>, 'has'>;
+
 /** What one event changed: what is held now, and the devices of the pod that came or went. */
 export interface Turn {
   readonly sum: NodeSum;
-  readonly touched: ReadonlySet<string>;
+  readonly touched: Ids;
   readonly revision: number;
   readonly facts: NodeFacts;
   readonly beside: CpuBeside;
@@ -74,30 +72,67 @@ export interface Turn {
 /** `before` with the touched devices as they are now. */
 export function viewAfter(before: NodeView, { sum, touched, revision, facts, beside }: Turn): NodeView {
   const vendors = new Map<string, VendorView>();
-  for (const [vendor, view] of before.vendors) {
-    const slotsUsed = sum.slots(vendor);
-    const devices = statesAfter(view.devices, touched, sum);
-    const totals = devices === view.devices ? view.totals : totalsOf(devices);
-    vendors.set(vendor, { ...view, devices, totals, slotsUsed });
-  }
-  const cpu = cpuOf(facts, sum, beside);
-  return { ...before, revision, vendors, heldBy: sum.heldBy, initOnly: sum.initOnlyPod, cpu };
+  for (const [vendor, view] of before.vendors)
+    vendors.set(vendor, vendorAfter(vendor, view, { sum, touched }));
+  return {
+    name: before.name,
+    revision,
+    ordinal: before.ordinal,
+    facts: before.facts,
+    vendors,
+    heldBy: sum.heldBy,
+    initOnly: sum.initOnlyPod,
+    labels: before.labels,
+    cpu: cpuOf(facts, sum, beside),
+  };
+}
+
+function vendorAfter(
+  vendor: string,
+  view: VendorView,
+  { sum, touched }: Pick<Turn, 'sum' | 'touched'>,
+): VendorView {
+  const slotsUsed = sum.slots(vendor);
+  const devices = statesAfter(view.devices, touched, sum);
+  if (devices === view.devices && slotsUsed === view.slotsUsed) return view;
+  const { totals, slots, unreadable, links, pairs } = view;
+  const summed = devices === view.devices ? totals : totalsOf(devices);
+  return { devices, totals: summed, slots, slotsUsed, unreadable, links, pairs };
 }
 
 /** The same array where no device was touched. */
-function statesAfter(
-  states: readonly DeviceState[],
-  touched: ReadonlySet<string>,
-  sum: NodeSum,
-): readonly DeviceState[] {
+function statesAfter(states: readonly DeviceState[], touched: Ids, sum: NodeSum): readonly DeviceState[] {
   let changed: DeviceState[] | null = null;
   for (let at = 0; at < states.length; at++) {
-    const state = states[at] as DeviceState;
-    if (!touched.has(state.device.id)) continue;
+    const { device, isCordoned } = states[at] as DeviceState;
+    if (!touched.has(device.id)) continue;
     changed ??= [...states];
-    changed[at] = { ...state, hold: sum.hold(state.device.id) };
+    changed[at] = { device, hold: sum.hold(device.id), isCordoned };
   }
   return changed ?? states;
+}
+
+const NO_STATES: readonly DeviceState[] = [];
+
+interface Told {
+  readonly facts: NodeFacts;
+  readonly sum: NodeSum;
+  readonly before: readonly DeviceState[];
+}
+
+/** In order of index; the same array where nothing is other than before, the same state of a device that is not. */
+function statesOf(vendor: string, { facts, sum, before }: Told): readonly DeviceState[] {
+  const devices = facts.devices.filter((device) => device.vendor === vendor);
+  devices.sort((a, b) => a.index - b.index);
+  let isAsBefore = devices.length === before.length;
+  const states = devices.map((device, at) => {
+    const isCordoned = facts.cordoned === 'all' || facts.cordoned.has(device.id);
+    const known = before[at];
+    if (known?.device === device && known.isCordoned === isCordoned) return known;
+    isAsBefore = false;
+    return { device, hold: sum.hold(device.id), isCordoned };
+  });
+  return isAsBefore ? before : states;
 }
 
 /** A matrix of another size than there are devices tells nothing of them. */
@@ -115,11 +150,6 @@ function cpuOf({ cpuMilli }: NodeFacts, sum: NodeSum, { own, others }: CpuBeside
 
 function vendorsOfNode(facts: NodeFacts): ReadonlySet<string> {
   return new Set([...facts.devices.map((device) => device.vendor), ...facts.unreadable.keys()]);
-}
-
-function stateOf(device: Device, { cordoned }: NodeFacts, sum: NodeSum): DeviceState {
-  const isCordoned = cordoned === 'all' || cordoned.has(device.id);
-  return { device, hold: sum.hold(device.id), isCordoned };
 }
 
 function totalsOf(devices: readonly DeviceState[]): Totals {

@@ -15,4 +15,5 @@ export function vendorNamed(name: string): Vendor | undefined {
 }
 
 export { withCuts } from './cuts.js';
+export { DOUBLE_BIT_ECC, xidRule } from './nvidia-xid.js';
 export type { ResourceNames, Vendor } from './vendor.js';

@@ -4,7 +4,7 @@ import type { MemoryWish, SliceRequest } from '../core/request.js';
 import { err, ok, type Result } from '../core/result.js';
 import { type MiB, type MilliCores, milliCores, WHOLE_DEVICE } from '../core/units.js';
 import type { Vendor } from '../vendors/index.js';
-import type { BadField, ContainerPlace } from './pod-shape.js';
+import type { Amounts, BadField, ContainerPlace } from './pod-shape.js';
 import {
   compareQuantities,
   type MemoryFlaw,
@@ -17,8 +17,7 @@ import {
 /** One amount as it was written. */
 export interface Written {
   readonly name: string;
-  /** `spec.containers[0].resources.limits["…"]` */
-  readonly field: string;
+  readonly list: 'limits' | 'requests';
   readonly text: string;
   readonly quantity: Quantity;
 }
@@ -43,12 +42,18 @@ export function resourceNamesOf({ resources }: Vendor): readonly string[] {
   ];
 }
 
+/** Nearly all containers of a cluster name no vendor's resource: these share one answer. */
+const NO_SLICES = ok<readonly SliceRequest[]>([]);
+
 export function readSlices(
   place: ContainerPlace,
   vendors: readonly Vendor[],
 ): Result<readonly SliceRequest[], BadField> {
+  const { limits, requests } = place.container.resources ?? {};
+  const named = vendors.filter((vendor) => isNamedIn(limits, vendor) || isNamedIn(requests, vendor));
+  if (named.length === 0) return NO_SLICES;
   const slices: SliceRequest[] = [];
-  for (const vendor of vendors) {
+  for (const vendor of named) {
     const amount = readAmount(place, vendor);
     if (!amount.ok) return amount;
     if (amount.value === null) continue;
@@ -57,6 +62,18 @@ export function readSlices(
     if (slice.value !== null) slices.push(slice.value);
   }
   return ok(slices);
+}
+
+const names = new WeakMap<Vendor, ReadonlySet<string>>();
+
+function isNamedIn(amounts: Amounts | undefined, vendor: Vendor): boolean {
+  let own = names.get(vendor);
+  if (own === undefined) {
+    own = new Set(resourceNamesOf(vendor));
+    names.set(vendor, own);
+  }
+  for (const name in amounts) if (own.has(name)) return true;
+  return false;
 }
 
 const LARGEST_COUNT = 1024;
@@ -99,10 +116,10 @@ function readNumber(
 ): Result<number | null, BadField> {
   const written = agreed(place, names);
   if (!written.ok || written.value === null) return written as Result<null, BadField>;
-  const { field, text, quantity } = written.value;
+  const { text, quantity } = written.value;
   const value = wholeOf(quantity);
   if (value !== null && value >= 0 && value <= most) return ok(value);
-  return err({ field, value: text, want: `want ${what}, 0 to ${most}` });
+  return err({ field: fieldOf(place, written.value), value: text, want: `want ${what}, 0 to ${most}` });
 }
 
 const FLAWS: Readonly<Record<MemoryFlaw, string>> = {
@@ -114,9 +131,10 @@ const FLAWS: Readonly<Record<MemoryFlaw, string>> = {
 function readMemory(place: ContainerPlace, vendor: Vendor): Result<MiB | null, BadField> {
   const written = agreed(place, vendor.resources.memory);
   if (!written.ok || written.value === null) return written as Result<null, BadField>;
-  const { field, text, quantity } = written.value;
+  const { text, quantity } = written.value;
   const memory = memoryMiB(quantity, vendor.memoryUnitMiB);
-  return memory.ok ? ok(memory.value) : err({ field, value: text, want: FLAWS[memory.error] });
+  if (memory.ok) return ok(memory.value);
+  return err({ field: fieldOf(place, written.value), value: text, want: FLAWS[memory.error] });
 }
 
 /** The one amount written under any of several names of one meaning; names that disagree are an error. */
@@ -128,7 +146,7 @@ function agreed(place: ContainerPlace, names: readonly string[]): Result<Written
     if (written.value === null) continue;
     if (first !== null && compareQuantities(first.quantity, written.value.quantity) !== 0)
       return err({
-        field: written.value.field,
+        field: fieldOf(place, written.value),
         value: written.value.text,
         want: `it means the same as ${first.name}, which is ${JSON.stringify(first.text)}; write only one of them`,
       });
@@ -138,18 +156,23 @@ function agreed(place: ContainerPlace, names: readonly string[]): Result<Written
 }
 
 /** The limit, else the request: Kubernetes wants them equal for such resources. */
-function writtenAs({ container, path }: ContainerPlace, name: string): Result<Written | null, BadField> {
-  const { limits, requests } = container.resources ?? {};
+function writtenAs(place: ContainerPlace, name: string): Result<Written | null, BadField> {
+  const { limits, requests } = place.container.resources ?? {};
   const list = limits?.[name] === undefined ? 'requests' : 'limits';
   const value = limits?.[name] ?? requests?.[name];
-  if (value === undefined) return ok(null);
+  if (value === undefined) return NOT_WRITTEN;
   const text = String(value);
-  const field = `${path}.resources.${list}[${JSON.stringify(name)}]`;
   const quantity = parseQuantity(text);
-  if (quantity === null)
-    return err({ field, value: text, want: 'want a number such as 1, or a quantity such as 16Gi' });
-  return ok({ name, field, text, quantity });
+  if (quantity !== null) return ok({ name, list, text, quantity });
+  const want = 'want a number such as 1, or a quantity such as 16Gi';
+  return err({ field: fieldOf(place, { list, name }), value: text, want });
 }
+
+const NOT_WRITTEN = ok(null);
+
+/** `spec.containers[0].resources.limits["…"]` */
+const fieldOf = ({ path }: ContainerPlace, { list, name }: Pick<Written, 'list' | 'name'>): string =>
+  `${path}.resources.${list}[${JSON.stringify(name)}]`;
 
 /** Gives the amounts their meaning; null where the container names devices but asks for none (`count: 0`). */
 function sliceOf(

@@ -55,13 +55,16 @@ const NO_CONTAINERS: ContainerKinds = [];
 const NO_LABELS: ReadonlyMap<string, string> = new Map();
 const NO_LETTERS: readonly HamiLetter[] = [];
 
+/** Field by field: every event of a pod makes one, and spreading parts of it took longer than reading them. */
 export function readPodView(raw: unknown, vendors: readonly Vendor[]): PodView {
   const pod = isRecord(raw) ? raw : {};
   const metadata = recordOf(pod.metadata);
   const spec = recordOf(pod.spec);
   const annotations = recordOf(metadata.annotations);
-  const placement = annotations[PLACEMENT];
-  const base = {
+  const letter = annotations[PLACEMENT];
+  const placement = typeof letter === 'string' ? letter : null;
+  const wishes = wishesOf(pod, vendors, placement !== null);
+  return {
     uid: textOf(metadata.uid),
     namespace: textOf(metadata.namespace),
     name: textOf(metadata.name),
@@ -71,13 +74,16 @@ export function readPodView(raw: unknown, vendors: readonly Vendor[]): PodView {
     resourceVersion: textOf(metadata.resourceVersion),
     isOver: isOver(recordOf(pod.status).phase),
     isTerminating: metadata.deletionTimestamp !== undefined,
-    placement: typeof placement === 'string' ? placement : null,
+    request: wishes.request,
+    asksForDevices: wishes.asksForDevices,
+    containers: wishes.containers,
+    slots: wishes.slots,
+    isInitOnlyUnstarted: wishes.isInitOnlyUnstarted,
+    placement,
+    hamiLetters: wishes.asksForDevices ? hamiLettersOf(annotations, vendors) : NO_LETTERS,
     cpuMilli: cpuMilliOf(spec),
     isOfNode: isOfNode(metadata.ownerReferences),
   };
-  const wishes = wishesOf(pod, vendors, base.placement !== null);
-  const hamiLetters = wishes.asksForDevices ? hamiLettersOf(annotations, vendors) : NO_LETTERS;
-  return { ...base, ...wishes, hamiLetters };
 }
 
 function labelsOf(labels: unknown, nodeName: unknown): ReadonlyMap<string, string> {
@@ -89,27 +95,26 @@ function labelsOf(labels: unknown, nodeName: unknown): ReadonlyMap<string, strin
 type Wishes = Pick<PodView, 'request' | 'asksForDevices' | 'containers' | 'slots' | 'isInitOnlyUnstarted'>;
 
 /** Nearly all pods of a cluster ask for nothing: they share their empty answers. */
+const WISHES_NOTHING: Wishes = {
+  request: ok(ASKS_NOTHING),
+  asksForDevices: false,
+  containers: NO_CONTAINERS,
+  slots: NO_SLOTS,
+  isInitOnlyUnstarted: false,
+};
+
 function wishesOf(pod: Record<string, unknown>, vendors: readonly Vendor[], isPlaced: boolean): Wishes {
   const request = readRequest(pod, vendors);
   const asks = request.ok ? asksForDevices(request.value) : true;
-  const nothing = { slots: NO_SLOTS, isInitOnlyUnstarted: false };
-  if (!asks && !isPlaced)
-    return { request: ok(ASKS_NOTHING), asksForDevices: false, containers: NO_CONTAINERS, ...nothing };
+  if (!asks && !isPlaced) return WISHES_NOTHING;
   const counted = request.ok ? request : countedBy(pod, vendors);
   return {
     request,
     asksForDevices: asks,
     containers: kindsOf(pod),
-    ...(counted.ok ? slotsTaken(pod, counted.value) : nothing),
+    slots: counted.ok ? slotsWanted(counted.value) : NO_SLOTS,
+    isInitOnlyUnstarted: counted.ok && isInitOnly(counted.value) && !haveInitsStarted(pod, counted.value),
   };
-}
-
-function slotsTaken(
-  pod: Record<string, unknown>,
-  request: PodRequest,
-): Pick<Wishes, 'slots' | 'isInitOnlyUnstarted'> {
-  const isInitOnlyUnstarted = isInitOnly(request) && !haveInitsStarted(pod, request);
-  return { slots: slotsWanted(request), isInitOnlyUnstarted };
 }
 
 /**

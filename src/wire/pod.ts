@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Letter: what a pod asks of us, read from its resources and annotations. Admission writes the normal form
 // (our first names, limits equal to requests); this reader takes synonyms too, for pods that came past admission.
-import type { ContainerKind, ContainerRequest, DeviceChoice, NumaWish, PodRequest } from '../core/request.js';
+import {
+  ANY_DEVICE,
+  type ContainerKind,
+  type ContainerRequest,
+  type DeviceChoice,
+  type NumaWish,
+  type PodRequest,
+} from '../core/request.js';
 import { err, ok, type Result } from '../core/result.js';
 import type { Vendor } from '../vendors/index.js';
 import { shown } from './json.js';
@@ -106,9 +113,16 @@ export function readAnnotations(
   vendors: readonly Vendor[],
 ): Result<ReadonlyMap<string, Said>, BadField> {
   const annotations = pod.metadata?.annotations ?? {};
+  const meanings = meaningsOf(vendors);
+  return hasAny(annotations, meanings) ? readMeant(annotations, meanings) : SAID_NOTHING;
+}
+
+function readMeant(
+  annotations: Readonly<Record<string, string>>,
+  meanings: Meanings,
+): Result<ReadonlyMap<string, Said>, BadField> {
   const said = new Map<string, Said>();
-  const synonyms = vendors.flatMap((vendor) => Object.entries(vendor.annotations));
-  for (const [key, meaning] of [...OURS, ...synonyms]) {
+  for (const [key, meaning] of meanings) {
     const written = annotations[key];
     const value = inOurWords(key, written ?? '');
     if (written === undefined || (value === '' && written !== '')) continue;
@@ -122,6 +136,26 @@ export function readAnnotations(
       });
   }
   return ok(said);
+}
+
+const SAID_NOTHING = ok<ReadonlyMap<string, Said>>(new Map());
+
+/** Key → what it means in ours; of one list of vendors worked out once. */
+type Meanings = ReadonlyMap<string, string>;
+const meanings = new WeakMap<readonly Vendor[], Meanings>();
+
+function meaningsOf(vendors: readonly Vendor[]): Meanings {
+  const known = meanings.get(vendors);
+  if (known !== undefined) return known;
+  const synonyms = vendors.flatMap((vendor) => Object.entries(vendor.annotations));
+  const all = new Map([...OURS, ...synonyms]);
+  meanings.set(vendors, all);
+  return all;
+}
+
+function hasAny(annotations: object, keys: Meanings): boolean {
+  for (const key in annotations) if (keys.has(key)) return true;
+  return false;
 }
 
 function inOurWords(key: string, written: string): string {
@@ -157,6 +191,7 @@ const MOST_ENTRIES = 64;
 const LONGEST_LIST = 4096;
 
 function longList(said: ReadonlyMap<string, Said>): BadField | null {
+  if (said.size === 0) return null;
   for (const key of [DEVICE_TYPE, DEVICE_TYPE_NOT, DEVICE_UUID, DEVICE_UUID_NOT]) {
     const written = said.get(key);
     if (written === undefined) continue;
@@ -168,6 +203,7 @@ function longList(said: ReadonlyMap<string, Said>): BadField | null {
 }
 
 function choiceOf(said: ReadonlyMap<string, Said>): DeviceChoice {
+  if (said.size === 0) return ANY_DEVICE;
   return {
     allowModels: listOf(said.get(DEVICE_TYPE)),
     denyModels: listOf(said.get(DEVICE_TYPE_NOT)),

@@ -31,8 +31,23 @@ const SUFFIXES: Readonly<Record<string, Quantity>> = {
 
 const GRAMMAR = /^([+-]?)(\d{0,64})(?:\.(\d{0,64}))?(?:([eE][+-]?\d{1,2})|([numkMGTPE]|[KMGTPE]i)?)$/;
 
+/** A cluster's pods write the same few amounts: those read last, all forgotten where there are too many. */
+const MOST_KNOWN = 1024;
+const LONGEST_KNOWN = 32;
+const known = new Map<string, Quantity | null>();
+
 /** Null where the text is no quantity. Longer numbers and exponents than anybody means are none, too. */
 export function parseQuantity(text: string): Quantity | null {
+  const before = known.get(text);
+  if (before !== undefined) return before;
+  const quantity = read(text);
+  if (text.length > LONGEST_KNOWN) return quantity;
+  if (known.size >= MOST_KNOWN) known.clear();
+  known.set(text, quantity);
+  return quantity;
+}
+
+function read(text: string): Quantity | null {
   const match = GRAMMAR.exec(text);
   if (match === null) return null;
   const [, sign, whole = '', fraction = '', exponent, suffix = ''] = match;

@@ -6,7 +6,7 @@
 // Form (k8s.io/apimachinery runtime/generated.proto and meta/v1/generated.proto): an object is `k8s\0` and an Unknown
 // {1: {1: apiVersion, 2: kind}, 2: raw}; a list's raw is {1: ListMeta, 2: items}; a watch is frames of a length (4 bytes,
 // big-endian) and a WatchEvent {1: type, 2: {1: object with its `k8s\0`}}.
-import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import { Cursor, DELIMITED, VARINT } from './cursor.js';
 
 /** Fields by their number in the .proto. */
 export interface Shape {
@@ -31,8 +31,7 @@ export interface ProtobufPage {
 
 /** Throws where the bytes are no such list. */
 export function readList(bytes: Uint8Array, shape: Shape): ProtobufPage {
-  const { raw } = openEnvelope(bytes);
-  const list = readFields(raw, {
+  const list = readObject(new Cursor(bytes), bytes.length, {
     1: { name: 'metadata', kind: 'one', of: LIST_META },
     2: { name: 'items', kind: 'many', of: shape },
   });
@@ -42,37 +41,36 @@ export function readList(bytes: Uint8Array, shape: Shape): ProtobufPage {
 
 /** One frame without its length. The object of an ERROR is a Status. Throws where the bytes are no event. */
 export function readWatchEvent(frame: Uint8Array, shape: Shape): { readonly type: string; object: Read } {
-  const reader = readerOf(frame);
+  const cursor = new Cursor(frame);
   let type = '';
   let object: Read = {};
-  while (reader.pos < reader.len) {
-    const [field, wire] = reader.tag();
-    if (field === 1 && wire === WireType.LengthDelimited) type = reader.string();
-    else if (field === 2 && wire === WireType.LengthDelimited)
-      object = readRawExtension(reader.bytes(), shape);
-    else reader.skip(wire, field);
+  while (cursor.at < cursor.end) {
+    const tag = cursor.tag();
+    if (tag === TAG_1) type = cursor.text();
+    else if (tag === TAG_2) object = readRawExtension(cursor, shape);
+    else cursor.skip(tag);
   }
   return { type, object };
 }
 
 /** The Status that refuses a request, as its JSON. Throws where the bytes are none. */
 export function readStatus(bytes: Uint8Array): Read {
-  return readFields(openEnvelope(bytes).raw, STATUS);
+  return readObject(new Cursor(bytes), bytes.length, STATUS);
 }
 
-function readRawExtension(bytes: Uint8Array, shape: Shape): Read {
-  const reader = readerOf(bytes);
+function readRawExtension(cursor: Cursor, shape: Shape): Read {
+  const end = cursor.close();
   let object: Read = {};
-  while (reader.pos < reader.len) {
-    const [field, wire] = reader.tag();
-    if (field !== 1 || wire !== WireType.LengthDelimited) reader.skip(wire, field);
-    else {
-      const { kind, raw } = openEnvelope(reader.bytes());
-      object = readFields(raw, kind === 'Status' ? STATUS : shape);
-    }
+  while (cursor.at < end) {
+    const tag = cursor.tag();
+    if (tag === TAG_1) object = readObject(cursor, cursor.close(), shape);
+    else cursor.skip(tag);
   }
-  return object;
+  return ended(cursor, end, object);
 }
+
+const TAG_1 = (1 << 3) | DELIMITED;
+const TAG_2 = (2 << 3) | DELIMITED;
 
 const LIST_META: Shape = {
   2: { name: 'resourceVersion', kind: 'text' },
@@ -87,51 +85,54 @@ const STATUS: Shape = {
 
 const MAGIC = [0x6b, 0x38, 0x73, 0x00];
 
-function openEnvelope(bytes: Uint8Array): { readonly kind: string; readonly raw: Uint8Array } {
-  if (!MAGIC.every((byte, at) => bytes[at] === byte)) throw new RangeError('no object in protobuf form');
-  const reader = readerOf(bytes.subarray(MAGIC.length));
+/** An object in its envelope, up to `end`; a Status is read as one, whatever was expected. */
+function readObject(cursor: Cursor, end: number, shape: Shape): Read {
+  if (!cursor.isAhead(MAGIC)) throw new RangeError('no object in protobuf form');
+  cursor.at += MAGIC.length;
   let kind = '';
-  let raw: Uint8Array | null = null;
-  while (reader.pos < reader.len) {
-    const [field, wire] = reader.tag();
-    if (field === 1 && wire === WireType.LengthDelimited) kind = kindOf(reader.bytes());
-    else if (field === 2 && wire === WireType.LengthDelimited) raw = reader.bytes();
-    else reader.skip(wire, field);
+  let object: Read | null = null;
+  while (cursor.at < end) {
+    const tag = cursor.tag();
+    if (tag === TAG_1) kind = textOf(readFields(cursor, cursor.close(), TYPE_META).kind);
+    else if (tag === TAG_2) object = readFields(cursor, cursor.close(), kind === 'Status' ? STATUS : shape);
+    else cursor.skip(tag);
   }
-  if (raw === null) throw new RangeError('an object in protobuf form without its bytes');
-  return { kind, raw };
+  if (object === null) throw new RangeError('an object in protobuf form without its bytes');
+  return ended(cursor, end, object);
 }
 
-const kindOf = (typeMeta: Uint8Array): string =>
-  textOf(readFields(typeMeta, { 2: { name: 'kind', kind: 'text' } }).kind);
+const TYPE_META: Shape = { 2: { name: 'kind', kind: 'text' } };
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 
-const readFields = (bytes: Uint8Array, shape: Shape): Read => readUntil(readerOf(bytes), bytes.length, shape);
-
-/** Reads from where the reader stands up to `end`; a field of a shape in another wire type is no such object. */
-function readUntil(reader: BinaryReader, end: number, shape: Shape): Read {
+/** Reads up to `end`; a field of a shape in another wire type is no such object. */
+function readFields(cursor: Cursor, end: number, shape: Shape): Read {
   const read: Read = {};
-  while (reader.pos < end) {
-    const [number, wire] = reader.tag();
-    const field = shape[number];
-    if (field === undefined) reader.skip(wire, number);
-    else readField(reader, field, read);
+  while (cursor.at < end) {
+    const tag = cursor.tag();
+    const field = shape[tag >>> 3];
+    if (field === undefined) cursor.skip(tag);
+    else if ((tag & 7) === (field.kind === 'number' ? VARINT : DELIMITED)) readField(cursor, field, read);
+    else throw new RangeError(`${field.name} in another wire type`);
   }
-  if (reader.pos > end) throw new RangeError('a field reaches beyond its message');
+  return ended(cursor, end, read);
+}
+
+function ended<T>(cursor: Cursor, end: number, read: T): T {
+  if (cursor.at !== end) throw new RangeError('a field reaches beyond its message');
   return read;
 }
 
-function readField(reader: BinaryReader, field: Field, into: Read): void {
+function readField(cursor: Cursor, field: Field, into: Read): void {
   const { name } = field;
-  if (field.kind === 'number') into[name] = reader.int32();
+  if (field.kind === 'number') into[name] = cursor.uint32() | 0;
   else if (field.kind === 'text') {
-    const text = reader.string();
+    const text = cursor.text();
     // Go writes what it does not know as an empty text; JSON leaves it out.
     if (text !== '') into[name] = text;
-  } else if (field.kind === 'one') into[name] = readMessage(reader, field.of);
-  else if (field.kind === 'many') append(into, name, readMessage(reader, field.of));
-  else readEntry(reader, field.kind, ((into[name] as Read | undefined) ?? (into[name] = {})) as Read);
+  } else if (field.kind === 'one') into[name] = readFields(cursor, cursor.close(), field.of);
+  else if (field.kind === 'many') append(into, name, readFields(cursor, cursor.close(), field.of));
+  else readEntry(cursor, field.kind, ((into[name] as Read | undefined) ?? (into[name] = {})) as Read);
 }
 
 function append(into: Read, name: string, item: Read): void {
@@ -140,38 +141,22 @@ function append(into: Read, name: string, item: Read): void {
   else list.push(item);
 }
 
-function readMessage(reader: BinaryReader, shape: Shape): Read {
-  const length = reader.uint32();
-  return readUntil(reader, endOf(reader, length), shape);
-}
-
 /** Of a map: {1: key, 2: value}; a quantity is {1: its text}. */
-function readEntry(reader: BinaryReader, kind: 'texts' | 'quantities', into: Read): void {
-  const length = reader.uint32();
-  const end = endOf(reader, length);
+function readEntry(cursor: Cursor, kind: 'texts' | 'quantities', into: Read): void {
+  const end = cursor.close();
   let key = '';
   let value = '';
-  while (reader.pos < end) {
-    const [number, wire] = reader.tag();
-    if (number === 1) key = reader.string();
-    else if (number === 2) value = kind === 'texts' ? reader.string() : readQuantity(reader);
-    else reader.skip(wire, number);
+  while (cursor.at < end) {
+    const tag = cursor.tag();
+    if (tag === TAG_1) key = cursor.text();
+    else if (tag === TAG_2) value = kind === 'texts' ? cursor.text() : readQuantity(cursor);
+    else cursor.skip(tag);
   }
-  // A key may be any text, `__proto__` too.
-  Object.defineProperty(into, key, { value, enumerable: true, writable: true, configurable: true });
+  ended(cursor, end, into);
+  // A key may be any text; this one would set what the object inherits from.
+  if (key !== '__proto__') into[key] = value;
+  else Object.defineProperty(into, key, { value, enumerable: true, writable: true, configurable: true });
 }
 
 const QUANTITY: Shape = { 1: { name: 'string', kind: 'text' } };
-const readQuantity = (reader: BinaryReader): string => textOf(readMessage(reader, QUANTITY).string);
-
-function endOf(reader: BinaryReader, length: number): number {
-  const end = reader.pos + length;
-  if (end > reader.len) throw new RangeError('a message ends before its length');
-  return end;
-}
-
-/** Much faster than a TextDecoder for texts of a few bytes. */
-const decodeUtf8 = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
-
-const readerOf = (bytes: Uint8Array): BinaryReader => new BinaryReader(bytes, decodeUtf8);
+const readQuantity = (cursor: Cursor): string => textOf(readFields(cursor, cursor.close(), QUANTITY).string);

@@ -23,6 +23,18 @@ export interface NvmlDeviceLinks {
   readonly ancestors: readonly (number | null)[];
 }
 
+/** Something a device tells of itself, at once. */
+export interface NvmlEvent {
+  /** ecc: a double-bit error. lost: some device fell off the bus; which one a look at the devices shows. */
+  readonly kind: 'xid' | 'ecc' | 'lost';
+  /** Empty where nobody knows of whom it is. */
+  readonly uuid: string;
+  /** The Xid's number; 0 for the others. */
+  readonly code: number;
+  /** The MIG instance it is about; null for the whole device. */
+  readonly gpuInstance: number | null;
+}
+
 /** The addon's exports (native/nvml-addon). Rejections carry NVML's name of the error as `code`. */
 export interface NvmlAddon {
   open(library: string): Promise<void>;
@@ -31,12 +43,16 @@ export interface NvmlAddon {
   links(): Promise<NvmlDeviceLinks[]>;
   processes(uuid: string): Promise<NvmlProcess[]>;
   driverVersion(): Promise<string>;
+  /** Watches, from now on, the devices that answer now. */
+  watch(): Promise<void>;
+  /** Null when nothing was told for so long. Rejects with NVML_ERROR_GPU_IS_LOST when watching must begin anew. */
+  nextEvent(waitMs: number): Promise<NvmlEvent | null>;
   close(): Promise<void>;
 }
 
-export type NvmlVerb = 'devices' | 'links' | 'processes' | 'driverVersion';
+export type NvmlVerb = 'devices' | 'links' | 'processes' | 'driverVersion' | 'watch';
 
-/** NVML_ERROR_*, or NVML_TIMEOUT, NVML_CHILD_GONE, NVML_BACKOFF, NVML_CLOSED, NVML_ADDON_MISSING. */
+/** NVML_ERROR_*, or NVML_TIMEOUT, NVML_CHILD_GONE, NVML_BACKOFF, NVML_RENEWED, NVML_CLOSED, NVML_ADDON_MISSING. */
 export class NvmlFault extends ProbeFault {
   override readonly name = 'NvmlFault';
 }

@@ -3,7 +3,13 @@
 import { fileURLToPath } from 'node:url';
 import { ChildAsker, type ChildOptions } from '../probes/child-asker.js';
 import type { DeviceProbe } from '../probes/contract.js';
-import { type NvmlDevice, type NvmlDeviceLinks, NvmlFault, type NvmlProcess } from './contract.js';
+import {
+  type NvmlDevice,
+  type NvmlDeviceLinks,
+  type NvmlEvent,
+  NvmlFault,
+  type NvmlProcess,
+} from './contract.js';
 import { peersOf } from './links.js';
 
 export interface NvmlProbe extends DeviceProbe {
@@ -13,6 +19,8 @@ export interface NvmlProbe extends DeviceProbe {
   links(): Promise<readonly NvmlDeviceLinks[]>;
   /** Processes on one device. Rejects with an NvmlFault. */
   processes(uuid: string): Promise<readonly NvmlProcess[]>;
+  /** The next question goes to a new child: NVML sees the devices that were there when it was opened, and no others. */
+  renew(): Promise<void>;
 }
 
 export interface NvmlProbeOptions extends ChildOptions {
@@ -20,6 +28,10 @@ export interface NvmlProbeOptions extends ChildOptions {
   readonly addonPath: string;
   /** Name or path given to dlopen; libnvidia-ml.so.1 by default. */
   readonly library?: string;
+  /** Told at once what devices tell of themselves; without it none is listened for. */
+  readonly onEvent?: (event: NvmlEvent) => void;
+  /** Events cannot be had; the devices can be asked all the same. */
+  readonly onDeaf?: (fault: unknown) => void;
 }
 
 const LIBRARY = 'libnvidia-ml.so.1';
@@ -35,7 +47,10 @@ const faultOf = (reason: string, message: string): NvmlFault =>
 
 export function nvmlProbe(options: NvmlProbeOptions): NvmlProbe {
   const argv = [options.addonPath, options.library ?? LIBRARY];
-  const asker = new ChildAsker({ library: 'NVML', childPath: defaultChildPath(), argv, faultOf }, options);
+  const { onEvent, onDeaf = () => undefined } = options;
+  const ears = onEvent && { ears: { onEvent: (event: unknown) => onEvent(event as NvmlEvent), onDeaf } };
+  const trade = { library: 'NVML', childPath: defaultChildPath(), argv, faultOf, ...ears };
+  const asker = new ChildAsker(trade, options);
   const links = (): Promise<readonly NvmlDeviceLinks[]> =>
     asker.ask('links') as Promise<readonly NvmlDeviceLinks[]>;
   return {
@@ -44,6 +59,7 @@ export function nvmlProbe(options: NvmlProbeOptions): NvmlProbe {
     peers: async () => peersOf(await links()),
     processes: (uuid) => asker.ask('processes', uuid) as Promise<readonly NvmlProcess[]>,
     driverVersion: () => asker.ask('driverVersion') as Promise<string>,
+    renew: () => asker.renew(),
     close: () => asker.close(),
     get childPid() {
       return asker.childPid;

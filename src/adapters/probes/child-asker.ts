@@ -3,7 +3,7 @@
 // all open questions fail with _TIMEOUT, and the next child starts after a growing pause, and not before the old
 // one has ended: a process that hangs in the kernel outlives its kill, and they would pile up.
 import { type ChildProcess, fork } from 'node:child_process';
-import type { ChildResponse, ProbeFault } from './contract.js';
+import type { ChildNotice, ChildResponse, ProbeFault } from './contract.js';
 
 /** What whoever opens a probe may say of its child. */
 export interface ChildOptions {
@@ -19,13 +19,21 @@ export interface ChildOptions {
   readonly fork?: typeof fork;
 }
 
+/** Where the child can tell what happens: it is asked the verb `watch` before it is asked for devices. */
+export interface Ears {
+  readonly onEvent: (event: unknown) => void;
+  /** Events cannot be had; tried again with the next question for devices. */
+  readonly onDeaf: (fault: unknown) => void;
+}
+
 /** What a probe says of its library. */
 export interface ChildTrade {
   /** For people: `NVML`. */
   readonly library: string;
   readonly childPath: string;
   readonly argv: readonly string[];
-  /** `reason`: TIMEOUT, CHILD_GONE, BACKOFF, CLOSED, or a code that the child told. */
+  readonly ears?: Ears;
+  /** `reason`: TIMEOUT, CHILD_GONE, BACKOFF, RENEWED, CLOSED, or a code that the child told. */
   readonly faultOf: (reason: string, message: string) => ProbeFault;
 }
 
@@ -48,6 +56,8 @@ export class ChildAsker {
   private child: ChildProcess | undefined;
   /** Killed, and not ended yet. */
   private dying: ChildProcess | undefined;
+  /** Tells events, or was asked to. */
+  private listening: ChildProcess | undefined;
   private readonly open = new Map<number, Question>();
   private nextId = 1;
   private failures = 0;
@@ -66,19 +76,22 @@ export class ChildAsker {
   async close(): Promise<void> {
     this.isClosed = true;
     this.drop(this.closed());
-    const child = this.dying;
-    if (child === undefined || hasEnded(child)) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, PARTING_MS);
-      child.once('exit', () => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
+    await this.parted();
+  }
+
+  /** The next question goes to a new child, whose library sees what is there then. */
+  async renew(): Promise<void> {
+    this.drop(this.trade.faultOf('RENEWED', `the ${this.trade.library} child was replaced by a new one`));
+    await this.parted();
   }
 
   async ask(verb: string, argument = ''): Promise<unknown> {
     const child = this.living();
+    if (verb === 'devices' && this.listening !== child) this.listen(child);
+    return this.askOf(child, verb, argument);
+  }
+
+  private askOf(child: ChildProcess, verb: string, argument: string): Promise<unknown> {
     const id = this.nextId++;
     return new Promise((resolve, reject) => {
       const timeoutMs = this.options.timeoutMs ?? TIMEOUT_MS;
@@ -86,6 +99,28 @@ export class ChildAsker {
       this.open.set(id, { resolve, reject, timer });
       child.send({ id, verb, argument }, (error) => {
         if (error) this.gone(child, `could not be asked: ${error.message}`);
+      });
+    });
+  }
+
+  private listen(child: ChildProcess): void {
+    if (this.trade.ears === undefined) return;
+    this.listening = child;
+    this.askOf(child, 'watch', '').catch((fault: unknown) => {
+      if (this.listening === child) this.listening = undefined;
+      this.trade.ears?.onDeaf(fault);
+    });
+  }
+
+  /** The killed child has ended, or hangs. */
+  private async parted(): Promise<void> {
+    const child = this.dying;
+    if (child === undefined || hasEnded(child)) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, PARTING_MS);
+      child.once('exit', () => {
+        clearTimeout(timer);
+        resolve();
       });
     });
   }
@@ -115,10 +150,15 @@ export class ChildAsker {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       serialization: 'advanced',
     });
-    child.on('message', (response: ChildResponse) => this.answered(child, response));
+    child.on('message', (message: ChildResponse | ChildNotice) => this.heard(child, message));
     child.on('error', (error) => this.gone(child, `could not run: ${error.message}`));
     child.on('exit', (code, signal) => this.gone(child, `ended with ${signal ?? code}`));
     return child;
+  }
+
+  private heard(child: ChildProcess, message: ChildResponse | ChildNotice): void {
+    if (!('event' in message)) return this.answered(child, message);
+    if (child === this.child) this.trade.ears?.onEvent(message.event);
   }
 
   private answered(child: ChildProcess, response: ChildResponse): void {

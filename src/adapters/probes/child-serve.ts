@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The other end of child-asker: the process that loads a vendor's library and answers what its parent asks. A library's
 // calls can block for ever, so whoever wants to know something asks this process and kills it when it stays silent.
-import type { ChildRequest, ChildResponse } from './contract.js';
+import type { ChildNotice, ChildRequest, ChildResponse } from './contract.js';
 
 export interface ChildDuties {
   readonly answer: (verb: string, argument: string) => Promise<unknown>;
@@ -23,6 +23,11 @@ export function serveParent({ answer, codeOf }: ChildDuties): void {
   });
   // An orderly exit would wait for worker threads that hang in the driver.
   process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+}
+
+/** Tells what was not asked for. */
+export function notifyParent(event: unknown): void {
+  process.send?.({ event } satisfies ChildNotice);
 }
 
 /** Opens once; a failed try is forgotten, so that a driver loaded later is found. */

@@ -29,6 +29,8 @@ export interface DeviceProbe {
   /** How they are linked; a pair of which nothing is told is left out. Rejects with a ProbeFault. */
   peers(): Promise<Peers>;
   driverVersion(): Promise<string>;
+  /** Where a library sees only the devices that were there when it was opened: the next question opens it anew. */
+  renew?(): Promise<void>;
   /** Ends the child; nothing can be asked afterwards. */
   close(): Promise<void>;
   /** Of the living child, for people and tests. */
@@ -40,7 +42,7 @@ export class ProbeFault extends Error {
   override readonly name: string = 'ProbeFault';
 
   constructor(
-    /** The library's own, or <LIBRARY>_TIMEOUT, _CHILD_GONE, _BACKOFF, _CLOSED. */
+    /** The library's own, or <LIBRARY>_TIMEOUT, _CHILD_GONE, _BACKOFF, _RENEWED, _CLOSED. */
     readonly code: string,
     message: string,
   ) {
@@ -57,3 +59,8 @@ export interface ChildRequest {
 export type ChildResponse =
   | { readonly id: number; readonly ok: true; readonly value: unknown }
   | { readonly id: number; readonly ok: false; readonly code: string; readonly message: string };
+
+/** Unasked, once `watch` was answered. */
+export interface ChildNotice {
+  readonly event: unknown;
+}

@@ -1,24 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 // The list of probes: a vendor whose row says that our agent serves it has one here.
 import { addonPath } from '../nvml/addon.js';
-import { nvmlProbe } from '../nvml/probe.js';
+import { type NvmlProbeOptions, nvmlProbe } from '../nvml/probe.js';
 import { amdProbe } from './amd/probe.js';
 import type { DeviceProbe } from './contract.js';
 
-/** Vendor → probe; `library` is opened instead of the system's. */
-const PROBES: Readonly<Record<string, (library: { readonly library?: string }) => DeviceProbe>> = {
-  nvidia: (library) => nvmlProbe({ addonPath: addonPath(), ...library }),
-  amd: (library) => amdProbe(library),
+/** Who wants to hear at once what devices tell of themselves; not every vendor's library can tell. */
+export type ProbeEars = Pick<NvmlProbeOptions, 'onEvent' | 'onDeaf'>;
+
+interface ProbeWish extends ProbeEars {
+  /** Opened instead of the system's. */
+  readonly library?: string;
+}
+
+/** Vendor → probe. */
+const PROBES: Readonly<Record<string, (wish: ProbeWish) => DeviceProbe>> = {
+  nvidia: (wish) => nvmlProbe({ addonPath: addonPath(), ...wish }),
+  amd: ({ library }) => amdProbe(library === undefined ? {} : { library }),
 };
 
 /** Names or paths of libraries that an admin gave, by vendor. */
 export type DriverLibraries = Readonly<Record<string, string>>;
 
-export function openProbe(vendor: string, libraries: DriverLibraries): DeviceProbe {
+export function openProbe(vendor: string, libraries: DriverLibraries, ears: ProbeEars = {}): DeviceProbe {
   const open = PROBES[vendor];
   if (open === undefined) throw new Error(`bug: vendor ${vendor} is served and has no probe`);
   const library = libraries[vendor];
-  return open(library === undefined ? {} : { library });
+  return open({ ...ears, ...(library !== undefined && { library }) });
 }
 
 /** --nvml-library, older than --driver-library, names one vendor's. */

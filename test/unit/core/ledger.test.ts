@@ -57,6 +57,13 @@ describe('a ledger', () => {
     expect(held('GPU-0')).toEqual(NOTHING);
   });
 
+  it('holds exactly what a pod holds whose first letter named more than numbers can count', () => {
+    const vast = aPlacement({ main: [['GPU-0', Number.MAX_SAFE_INTEGER, 100]] });
+    ledger.assume(anAssumption(request, vast));
+    ledger.assume(anAssumption(request, placement));
+    expect(held('GPU-0')).toEqual(FIRST);
+  });
+
   it('does not forget what the watch has confirmed', () => {
     ledger.assume(anAssumption(request, placement));
     ledger.confirm(aSighting());
@@ -266,6 +273,18 @@ describe('a device', () => {
     ledger.setNode(someFacts({ name: 'late', devices: [aDevice({ memory: 16_000 })] }));
     const state = ledger.node('late')?.vendors.get('nvidia')?.devices[0];
     expect(state?.hold.isExclusive).toBe(true);
+  });
+
+  it('that falls ill keeps what it holds, and the states of the others stay the same objects', () => {
+    const facts = someFacts({ devices: [aDevice({ id: 'GPU-0' }), aDevice({ id: 'GPU-1', index: 1 })] });
+    ledger.setNode(facts);
+    ledger.confirm(aSighting({ claim: { kind: 'placed', placement } }));
+    const before = ledger.node('n1')?.vendors.get('nvidia')?.devices;
+    const ill = { ...aDevice({ id: 'GPU-0' }), isHealthy: false, reason: 'Xid 79' };
+    ledger.setNode({ ...facts, devices: [ill, aDevice({ id: 'GPU-1', index: 1 })] });
+    const after = ledger.node('n1')?.vendors.get('nvidia')?.devices;
+    expect(after?.[0]).toEqual({ ...before?.[0], device: ill });
+    expect(after?.[1]).toBe(before?.[1]);
   });
 
   it('is marked as cordoned by id or with all', () => {

@@ -31,6 +31,7 @@ describe('ids', () => {
       '+++---',
     ],
     ['a device that is unknown is not well', [well], [aSlot(1, [idAt(0)], on('GPU-x'))], '-++'],
+    ['an id in which a pod runs stays when a device left', [well], [aSlot(1, [idAt(4)], on(GPU_A))], '++-+'],
     ['no device, no id', [], [], ''],
   ])('%s', (_, devices, slots, health) => {
     expect(healthOf(idsOf({ devices, slots, slotsPerDevice: 1 }))).toBe(health);

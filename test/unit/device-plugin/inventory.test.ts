@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
+import type { DeviceEvent } from '../../../device-plugin/health.js';
 import { Announcer, Inventory } from '../../../device-plugin/inventory.js';
 import type { NodeDevice } from '../../../device-plugin/node-device.js';
 import { deviceOf } from '../../../device-plugin/probe.js';
 import type { KubeCall } from '../../../src/adapters/kubernetes/client.js';
+import type { Verdict } from '../../../src/core/health.js';
 import { encodeInventory } from '../../../src/wire/inventory.js';
 import type { LinkWord } from '../../../src/wire/links.js';
 import { aNodeDevice, GPU_B } from '../../builders/slots.js';
@@ -12,19 +14,22 @@ import { FakeClock } from '../../fakes/clock.js';
 const A = aNodeDevice();
 const B = aNodeDevice({ id: GPU_B, index: 1, minor: 1 });
 
-function anInventory(answers: (readonly NodeDevice[] | Error)[]) {
+function anInventory(answers: (readonly NodeDevice[] | Error)[], held: readonly string[] = [A.id, B.id]) {
   const told: (readonly NodeDevice[])[] = [];
+  const clock = new FakeClock();
   const inventory = new Inventory({
     probe: async () => {
       const answer = answers.shift() ?? [];
       if (answer instanceof Error) throw answer;
       return answer;
     },
-    clock: new FakeClock(),
+    clock,
+    quarantineMs: 60_000,
+    isHeld: (id) => held.includes(id),
     onChange: (devices) => void told.push(devices),
     onFault: () => {},
   });
-  return { inventory, told };
+  return { inventory, told, clock };
 }
 
 async function after(answers: (readonly NodeDevice[] | Error)[]) {
@@ -59,7 +64,13 @@ describe('the inventory', () => {
 
   it('keeps the place of a device that is not seen any more', async () => {
     const { all } = await after([[A, B], [B]]);
-    expect(all).toEqual([{ ...A, ...sickOf('the driver does not see it any more') }, B]);
+    expect(all).toEqual([{ ...A, ...sickOf('the driver does not see it any more'), isMissing: true }, B]);
+  });
+
+  it('lets a device go that left, once no pod sits on it, and takes one that comes', async () => {
+    const { inventory, told } = anInventory([[A], [A, B], [B]], [B.id]);
+    for (let look = 0; look < 3; look++) await inventory.look();
+    expect(told).toEqual([[A], [A, B], [B]]);
   });
 
   it('lets one silence of the driver pass, and believes the second', async () => {
@@ -79,6 +90,71 @@ describe('the inventory', () => {
       ...{ id: GPU_B, index: 1, minor: 3, memory: 2, cores: 1000, splits: 4, numa: null },
       ...sickOf('NVML_ERROR_GPU_IS_LOST'),
     });
+  });
+});
+
+describe('a device that tells of itself', () => {
+  const fault = (verdict: Verdict): DeviceEvent => ({
+    ...{ kind: 'fault', deviceId: B.id, code: 1 },
+    rule: { verdict, text: 'XID 1: it' },
+  });
+
+  it('is unhealthy before the driver is asked again, and the others are not', async () => {
+    const { inventory, told } = anInventory([[A, B]]);
+    await inventory.look();
+    inventory.hear(fault('fatal'));
+    expect(told.at(-1)).toEqual([A, { ...B, ...sickOf('XID 1: it; it must be reset') }]);
+  });
+
+  it('is not touched by what is to be ignored', async () => {
+    const { inventory, told } = anInventory([[A, B]]);
+    await inventory.look();
+    inventory.hear(fault('ignore'));
+    expect(told).toEqual([[A, B]]);
+  });
+
+  it('comes back from quarantine by a look after its time, and not before', async () => {
+    const { inventory, clock } = anInventory([
+      [A, B],
+      [A, B],
+      [A, B],
+      [A, B],
+    ]);
+    await inventory.look();
+    inventory.hear(fault('quarantine'));
+    await inventory.look();
+    clock.advance(59_999);
+    await inventory.look();
+    expect(inventory.byId.get(B.id)?.reason).toBe('XID 1: it; looked at again after 60 s');
+    clock.advance(1);
+    await inventory.look();
+    expect(inventory.all).toEqual([A, B]);
+  });
+
+  it('comes back from the end when the driver had lost it, and has it again', async () => {
+    const lost = { ...B, ...sickOf('NVML_ERROR_GPU_IS_LOST') };
+    const { inventory } = anInventory([
+      [A, B],
+      [A, B],
+      [A, B],
+      [A, lost],
+      [A, B],
+    ]);
+    await inventory.look();
+    inventory.hear(fault('fatal'));
+    for (let look = 0; look < 2; look++) await inventory.look();
+    expect(inventory.byId.get(B.id)?.isHealthy).toBe(false);
+    for (let look = 0; look < 2; look++) await inventory.look();
+    expect(inventory.all).toEqual([A, B]);
+  });
+
+  it('has the driver asked anew though it is being asked', async () => {
+    const { inventory } = anInventory([[A, B], [A]], []);
+    const running = inventory.look();
+    inventory.hear({ kind: 'stir' });
+    await running;
+    await inventory.look();
+    expect(inventory.all).toEqual([A]);
   });
 });
 
