@@ -6,6 +6,8 @@ export interface Ask {
   readonly mem?: number | string;
   readonly percent?: number;
   readonly cores?: number;
+  /** 0 high, 1 low. */
+  readonly priority?: number;
 }
 
 export interface ContainerOptions {
@@ -26,6 +28,7 @@ export function limitsOf(ask: Ask): Record<string, string> {
     ['nvidia.com/gpu-mem', ask.mem],
     ['nvidia.com/gpu-mem-percentage', ask.percent],
     ['nvidia.com/gpu-cores', ask.cores],
+    ['nvidia.com/priority', ask.priority],
   ];
   return Object.fromEntries(
     rows.filter(([, value]) => value !== undefined).map(([key, value]) => [key, String(value)]),
