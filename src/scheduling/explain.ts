@@ -8,7 +8,9 @@ import { placeOn } from '../core/place.js';
 import { type PreparedPod, preparePod } from '../core/prepared.js';
 import type { DeviceRefusal, NodeRefusal } from '../core/refusal.js';
 import { curableOf, textOf } from '../core/refusals.js';
+import type { Placement } from '../core/placement.js';
 import type { PodRequest } from '../core/request.js';
+import { vendorNamed } from '../vendors/index.js';
 import type { PodView } from '../wire/pod-view.js';
 import { smallestChanges } from './change.js';
 import type { Scene } from './filter.js';
@@ -81,13 +83,13 @@ export function* explainInSteps(
 ): Steps<Explanation> {
   const base = { pod: `${pod.namespace}/${pod.name}`, uid: pod.uid, revision: scene.snapshot.revision };
   if (pod.isOver) return { ...base, state: 'over', text: 'its containers have ended; it holds nothing' };
-  if (holding !== undefined) return { ...base, ...explainHolding(holding) };
+  if (holding !== undefined) return { ...base, ...explainHolding(holding, scene) };
   if (pod.nodeName !== '')
     return { ...base, state: 'placed', node: pod.nodeName, text: 'bound, and it holds no slice' };
   return { ...base, ...(yield* explainPending(pod, scene)) };
 }
 
-function explainHolding(holding: Holding) {
+function explainHolding(holding: Holding, scene: ExplainScene) {
   const { claim, node, trouble } = holding;
   const state = holding.state === 'held' ? ('placed' as const) : ('binding' as const);
   if (claim.kind === 'unreadable') {
@@ -104,7 +106,21 @@ function explainHolding(holding: Holding) {
       corePercent: cores / 10,
     })),
   }));
-  return { state, node, text: trouble === '' ? `placed on node ${node}` : trouble, containers };
+  const where = `placed on node ${node}${unheld(claim.placement, scene.snapshot.node(node))}`;
+  return { state, node, text: trouble === '' ? where : trouble, containers };
+}
+
+/** Slices of a vendor whose containers nothing of ours is in. */
+function unheld(placement: Placement, node: NodeView | undefined): string {
+  const ids = new Set(placement.containers.flatMap(({ slices }) => slices.map(({ deviceId }) => deviceId)));
+  const titles = [...(node?.vendors ?? [])].flatMap(([name, { devices }]) => {
+    const vendor = vendorNamed(name);
+    const isOf = devices.some(({ device }) => ids.has(device.id));
+    return isOf && vendor?.enforcement === 'off' ? [vendor.title] : [];
+  });
+  return titles
+    .map((title) => `; enforcement of ${title} is off: its slices are accounted, and held by nothing`)
+    .join('');
 }
 
 function* explainPending(pod: PodView, scene: ExplainScene): Steps<Pending> {

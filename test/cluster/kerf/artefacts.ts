@@ -18,6 +18,8 @@ export const ARTEFACTS = {
   /** Folder that holds libkerf.so and libkerf-nvml.so. */
   libraries: join(ROOT, 'native', 'build', 'release'),
   fakeGpus: native('kerf-fake-gpus'),
+  fakeAmd: native('kerf-fake-amd'),
+  fakeRocmSmi: native('fake/librocm_smi64.so.1'),
   fakeNvml: native('fake/libnvidia-ml.so.1'),
   workload: native('kerf-workload'),
 } as const;

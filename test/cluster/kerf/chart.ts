@@ -29,7 +29,11 @@ export async function renderChart(
     'scheduler.kubeScheduler.kubeconfig': join(cluster.stateDir, 'conf', 'kerf-scheduler.conf'),
     ...values,
   };
-  const sets = Object.entries(all).flatMap(([key, value]) => ['--set-string', `${key}=${value}`]);
+  const isText = (value: string): boolean => !/^(true|false)$/.test(value);
+  const sets = Object.entries(all).flatMap(([key, value]) => [
+    isText(value) ? '--set-string' : '--set',
+    `${key}=${value}`,
+  ]);
   const chart = join(ROOT, 'charts', 'kerf');
   const helm = await ensureHelm(() => undefined);
   const argv = [helm, 'template', 'kerf', chart, '-n', 'kerf-system', ...sets];
@@ -47,6 +51,14 @@ export async function applyChart(cluster: Cluster, objects: readonly ChartObject
   const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
   const applied = await cluster.kubectl(['apply', '-f', '-'], { input: list });
   if (applied.code !== 0) throw new Error(`kubectl apply of the chart failed: ${applied.stderr}`);
+}
+
+/** Which vendors are on and how their resources are called. */
+export function resourceNamesOf(objects: readonly ChartObject[]): string {
+  const found = objects.find(({ metadata }) => metadata.name === 'kerf-resource-names');
+  const [text] = Object.values(found?.data ?? {});
+  if (text === undefined) throw new Error('the chart holds no resource names');
+  return text;
 }
 
 /** The KubeSchedulerConfiguration of the chart's ConfigMap. */

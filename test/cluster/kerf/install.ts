@@ -9,7 +9,7 @@ import { until } from '../pids.js';
 import { findProgram, removeIn, spawnIn, tail } from '../programs.js';
 import { accountKubeconfig } from './accounts.js';
 import { ARTEFACTS, ensureBuilt } from './artefacts.js';
-import { applyChart, type ChartObject, renderChart, schedulerConfigOf } from './chart.js';
+import { applyChart, type ChartObject, renderChart, resourceNamesOf, schedulerConfigOf } from './chart.js';
 import { FAKE_DIR, layFakeGpus } from './fake-gpus.js';
 import { EXTENDER_PORT, monitorPort, pluginPort, WEBHOOK_PORT } from './ports.js';
 
@@ -22,6 +22,9 @@ export interface KerfOptions {
   readonly links?: Readonly<Record<string, string>>;
   readonly onProgress?: (step: string) => void;
 }
+
+/** In the cluster's conf folder. */
+export const RESOURCE_NAMES = 'resource-names.yaml';
 
 export const PROGRAMS = {
   extender: 'kerf-scheduler',
@@ -62,7 +65,9 @@ async function startScheduler(
   await applyChart(cluster, access);
   const kubeconfig = await accountKubeconfig(cluster, 'kerf-scheduler');
   const config = join(cluster.stateDir, 'conf', 'kerf-kube-scheduler.yaml');
+  const names = join(cluster.stateDir, 'conf', RESOURCE_NAMES);
   writeFileSync(config, schedulerConfigOf(objects));
+  writeFileSync(names, resourceNamesOf(objects));
   await removeIn(cluster, PROGRAMS.extender);
   await removeIn(cluster, PROGRAMS.kubeScheduler);
   await spawnIn(cluster, { name: PROGRAMS.extender, argv: await extenderArgv(cluster, kubeconfig) });
@@ -93,6 +98,7 @@ async function extenderArgv(cluster: Cluster, kubeconfig: string): Promise<strin
   writeFileSync(key, served.keyPem, { mode: 0o600 });
   return [
     ...[process.execPath, ARTEFACTS.scheduler, '--kubeconfig', kubeconfig],
+    ...['--resource-names', join(cluster.stateDir, 'conf', RESOURCE_NAMES)],
     ...['--extender-listen', `127.0.0.1:${EXTENDER_PORT}`],
     ...['--webhook-listen', `127.0.0.1:${WEBHOOK_PORT}`, '--tls-cert', cert, '--tls-key', key],
   ];

@@ -8,4 +8,5 @@ export const WEBHOOK_PORT = 9443;
 const numberOf = (node: string): number => Number(node.slice(1));
 
 export const pluginPort = (node: string): number => 9500 + numberOf(node);
+export const amdPluginPort = (node: string): number => 9700 + numberOf(node);
 export const monitorPort = (node: string): number => 9600 + numberOf(node);

@@ -22,7 +22,8 @@ export default async function setup(): Promise<() => Promise<void>> {
       workloadFiles: WORKLOAD_FILES,
       onProgress: say,
     });
-    await installKerf(cluster, { splits: SIZE.splits, links: { n1: 'DGX-1V' }, onProgress: say });
+    const values = { 'vendors.amd.enabled': 'true' };
+    await installKerf(cluster, { values, splits: SIZE.splits, links: { n1: 'DGX-1V' }, onProgress: say });
   }
   return async () => {
     if (!keeps) await downCluster(JOURNEY_CLUSTER);

@@ -108,6 +108,16 @@ describe('explain', () => {
     });
   });
 
+  it('says of a placed pod when nothing holds its slices', () => {
+    ledger.setNode(someFacts({ devices: [aDevice({ vendor: 'amd' })] }));
+    ledger.confirm(
+      aSighting({ claim: { kind: 'placed', placement: aPlacement({ main: [['GPU-0', 4096, 305]] }) } }),
+    );
+    expect(of().text).toBe(
+      'placed on node n1; enforcement of AMD GPU is off: its slices are accounted, and held by nothing',
+    );
+  });
+
   it.each([
     [
       'a binding under way',
