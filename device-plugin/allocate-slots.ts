@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { randomBytes } from 'node:crypto';
 import { cdiNameOf, type Slot, sortedIds } from './slot.js';
 import type { SlotStore } from './slots.js';
 
@@ -28,3 +29,6 @@ export async function allocateSlots(
   await parts.store.put(slots);
   return slots.map(cdiNameOf);
 }
+
+/** 32 hex digits. */
+export const randomName = (): string => randomBytes(16).toString('hex');

@@ -82,7 +82,16 @@ function deviceMetrics(registry: Registry, sources: MetricSources) {
     labelNames: ['device', 'xid'] as const,
     registers: [registry],
   });
-  return { healthy, xids };
+  return { healthy, xids, resizes: resizesOf(registry) };
+}
+
+function resizesOf(registry: Registry) {
+  return new Counter({
+    name: 'kerf_plugin_resizes_total',
+    help: 'Resizes by what became of them here: moved (records and pages say it), refused (no room yet).',
+    labelNames: ['result'] as const,
+    registers: [registry],
+  });
 }
 
 function preStartSeconds(registry: Registry): Histogram {

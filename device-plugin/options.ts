@@ -25,6 +25,8 @@ export interface PluginOptions {
   readonly splits: number;
   /** Slots offered to the kubelet for each device; `splits` where that is more. */
   readonly slotsPerDevice: number;
+  /** Placements that changed in their amounts are obeyed. */
+  readonly resize: boolean;
   readonly metricsListen: string;
   readonly procDir: string;
   /** Where device nodes are made: a new one there is looked at. */
@@ -142,6 +144,7 @@ function commandOf(): Command {
       readSplits,
       1,
     )
+    .option('--no-resize', 'obeys no placement that changed: for clusters where tenants may write them')
     .version(VERSION)
     .addHelpText('after', EXAMPLES);
 }

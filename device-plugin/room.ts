@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Joins the parts of the room and answers the kubelet.
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Clock } from '../src/adapters/clock.js';
@@ -10,14 +9,15 @@ import type { KubeClient } from '../src/adapters/kubernetes/client.js';
 import type { Result } from '../src/core/result.js';
 import type { Vendor } from '../src/vendors/index.js';
 import { isHeld } from './allocate.js';
-import { allocateSlots } from './allocate-slots.js';
+import { allocateSlots, randomName } from './allocate-slots.js';
 import { Devices } from './devices.js';
 import { EnforcementWatch } from './enforcement-watch.js';
 import { idsOf } from './ids.js';
 import type { Probe } from './inventory.js';
-import { LetterWatch } from './letter-watch.js';
+import { Letters } from './letters.js';
 import { createMetrics } from './metrics.js';
 import { foldersOf, type PluginOptions } from './options.js';
+import type { NodeDevices } from './node-device.js';
 import { Pages } from './pages.js';
 import { type PluginDuties, registrationOf, servePlugin } from './plugin.js';
 import type { PodView } from './pod-view.js';
@@ -52,7 +52,7 @@ export class Room implements PluginDuties {
   private readonly sweeper: Sweeper;
   private readonly enforcement: EnforcementWatch;
   private readonly preStarts: PreStart;
-  private readonly letters = new LetterWatch((pod) => this.reportChange(pod));
+  private readonly letters: Letters;
   private publishing: (() => void) | null = null;
   /** The driver has answered. */
   isReady = false;
@@ -60,15 +60,14 @@ export class Room implements PluginDuties {
   constructor(private readonly parts: RoomParts) {
     const { options, vendor } = parts;
     this.metrics = createMetrics({ slots: () => this.rows(), devices: () => this.devices.inventory.all });
-    this.shown = new PodResourcesLister(
-      join(options.kubeletDir, 'pod-resources', 'kubelet.sock'),
-      parts.clock,
-    );
+    const kubelet = join(options.kubeletDir, 'pod-resources', 'kubelet.sock');
+    this.shown = new PodResourcesLister(kubelet, parts.clock);
     this.pages = new Pages(foldersOf(options, parts.store.folder), vendor);
     this.pods = this.makePods();
     this.devices = this.makeDevices();
     this.sweeper = this.makeSweeper();
     this.enforcement = this.makeEnforcement();
+    this.letters = this.makeLetters();
     this.preStarts = this.makePreStart();
     this.registrar = this.makeRegistrar();
   }
@@ -79,6 +78,8 @@ export class Room implements PluginDuties {
     this.pods.start();
     await this.devices.inventory.start();
     this.restore();
+    // What the watch showed before the devices were known.
+    this.letters.roomMade();
     this.sweeper.start();
     this.enforcement.start();
     this.isReady = true;
@@ -106,9 +107,8 @@ export class Room implements PluginDuties {
 
   async allocate(requests: readonly (readonly string[])[]): Promise<readonly string[]> {
     const { store, vendor, clock, log } = this.parts;
-    const randomName = (): string => randomBytes(16).toString('hex');
-    const resource = vendor.resources.count;
-    const names = await allocateSlots({ store, resource, nowMs: () => clock.now(), randomName }, requests);
+    const given = { store, resource: vendor.resources.count, nowMs: () => clock.now(), randomName };
+    const names = await allocateSlots(given, requests);
     this.metrics.allocations.inc(names.length);
     log.info({ requests, names }, 'allocated');
     return names;
@@ -146,11 +146,8 @@ export class Room implements PluginDuties {
   }
 
   private heard(podUid: string, pod: PodView | null): void {
-    if (pod === null) this.letters.forget(podUid);
-    const [slot] = this.parts.store.ofPod(podUid);
-    if (slot === undefined) return;
-    if (pod !== null) this.letters.look(pod, slot.owner.placement);
-    this.publishSoon();
+    this.letters.heard(podUid, pod);
+    if (this.parts.store.ofPod(podUid).length > 0) this.publishSoon();
   }
 
   /** Once for a burst of events: each list is hundreds of ids, and a checkpoint write of the kubelet. */
@@ -161,16 +158,19 @@ export class Room implements PluginDuties {
     });
   }
 
-  private reportChange({ namespace, name, uid, placement: letter }: PodView): void {
-    this.metrics.changedPlacements.inc();
-    this.parts.log.warn({ namespace, name, uid, letter }, 'changed placement is not obeyed');
-  }
-
   private started(slot: BoundSlot): void {
     this.enforcement.forget(slot.slot);
     const { podUid, namespace, pod, container } = slot.owner;
-    const told = { slot: slot.slot, ids: slot.ids, podUid, namespace, pod, container };
-    this.parts.log.info(told, 'slot prepared');
+    this.parts.log.info({ slot: slot.slot, podUid, namespace, pod, container }, 'slot prepared');
+    this.letters.started(podUid);
+  }
+
+  private makeLetters(): Letters {
+    const { parts, pods, pages, metrics } = this;
+    const { store, options, log } = parts;
+    const onFault = (fault: unknown): void => this.fault('resize', fault);
+    const devices = (): NodeDevices => this.devices.inventory.byId;
+    return new Letters({ store, pods, pages, metrics, log, isAllowed: options.resize, devices, onFault });
   }
 
   private makePods(): Pods {
@@ -205,6 +205,7 @@ export class Room implements PluginDuties {
       onGone: (slot) => {
         this.enforcement.forget(slot.slot);
         log.info({ slot: slot.slot, pod: isBound(slot) ? slot.owner.pod : null }, 'slot removed');
+        this.letters.roomMade();
         this.publishSoon();
       },
       onFault: (fault) => this.fault('sweep', fault),
@@ -237,7 +238,7 @@ export class Room implements PluginDuties {
       devices: () => this.devices.inventory.byId,
       sweep: () => this.sweeper.sweep(),
       nowMs: () => clock.now(),
-      onChangedPlacement: (pod) => this.letters.tell(pod),
+      onChangedPlacement: (pod) => this.letters.readAhead(pod),
       reader,
       onStart: (slot) => this.started(slot),
     });

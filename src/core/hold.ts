@@ -83,6 +83,9 @@ export function holdsOf(
   return merge(peak, running, peakHold);
 }
 
+/** Per device the more of both. */
+export const peakHolds = (a: Holds, b: Holds): Holds => merge(a, b, peakHold);
+
 /** What one container holds per device. */
 export function holdsOfContainer(
   container: ContainerPlacement,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the ledger knows of one pod that has a node.
 import type { Device } from './device.js';
-import { type Holds, holdsOf, NO_HOLDS } from './hold.js';
+import { type Holds, holdsOf, NO_HOLDS, peakHolds } from './hold.js';
 import type { Placement } from './placement.js';
 import type { ContainerKind } from './request.js';
 import { isSame } from './same.js';
@@ -43,14 +43,18 @@ export interface Holding extends HolderFacts {
   readonly trouble: string;
   /** When an assumed one may be given up, in the caller's ms; held ones stay. */
   readonly until: number;
+  /** A resize about to be written: until the watch shows which of both placements stands, the more of them is held. */
+  readonly next?: Placement;
 }
 
 /** Per device what it holds; nothing where its placement is absent or unreadable. */
 export function holdsOfHolding(
-  { claim, containers }: Holding,
+  { claim, containers, next }: Holding,
   deviceOf: (id: string) => Device | undefined,
 ): Holds {
-  return claim.kind === 'placed' ? holdsOf(claim.placement, containers, deviceOf) : NO_HOLDS;
+  if (claim.kind !== 'placed') return NO_HOLDS;
+  const holds = holdsOf(claim.placement, containers, deviceOf);
+  return next === undefined ? holds : peakHolds(holds, holdsOf(next, containers, deviceOf));
 }
 
 /** Field by field: quicker than spreading, and every holding is an object of one make. */
@@ -63,7 +67,8 @@ export function holdingOf(facts: HolderFacts, rest: Omit<Holding, keyof HolderFa
 /**
  * What to believe when the watch shows a pod that we may know already.
  * A placement once known is kept against a later one that is unreadable, gone or other: the node's agent obeys
- * the first it honoured for a pod's UID, so that is what the containers have.
+ * the first it honoured for a pod's UID, so that is what the containers have. What we are writing over it ourselves
+ * (a resize) is believed as soon as it is seen.
  */
 export function believe(known: Holding | undefined, seen: Sighting): Holding {
   const { node, claim } = seen;
@@ -71,9 +76,16 @@ export function believe(known: Holding | undefined, seen: Sighting): Holding {
   const fresh = holdingOf(seen, { node, state: 'held', claim, trouble: troubleOf(claim), until });
   if (known === undefined || known.node !== seen.node || known.claim.kind !== 'placed') return fresh;
   if (known.state === 'assumed') return seen.claim.kind === 'unreadable' ? keep(fresh, known) : fresh;
-  if (seen.claim.kind === 'placed' && isSame(known.claim.placement, seen.claim.placement)) return fresh;
-  return keep(fresh, known);
+  const { next } = known;
+  if (seen.claim.kind === 'placed') {
+    if (isSame(known.claim.placement, seen.claim.placement)) return beside(fresh, next);
+    if (next !== undefined && isSame(next, seen.claim.placement)) return fresh;
+  }
+  return beside(keep(fresh, known), next);
 }
+
+const beside = (holding: Holding, next: Placement | undefined): Holding =>
+  next === undefined ? holding : { ...holding, next };
 
 function keep(fresh: Holding, known: Holding): Holding {
   const trouble = fresh.trouble === '' ? 'its placement was changed after it was given' : fresh.trouble;
@@ -91,6 +103,7 @@ export function isSameHolding(a: Holding, b: Holding): boolean {
     a.node === b.node &&
     a.trouble === b.trouble &&
     a.isInitOnly === b.isInitOnly &&
-    isSame(a.claim, b.claim)
+    isSame(a.claim, b.claim) &&
+    isSame(a.next, b.next)
   );
 }

@@ -3,6 +3,7 @@
 //
 //   (none) ── assume ──▶ assumed ── confirm ──▶ held ── release ──▶ (none)
 //                           └── forget, or expire ─────────────────▶ (none)
+//   held ── intend ──▶ held, the more of both placements ── confirm, or abandon ──▶ held
 //
 // Per node an immutable NodeView, replaced when that node changes, by one that shares all that did not: reading is
 // a look into a Map, and a reader that does not wait sees one moment. Every writer may be called again with the
@@ -139,7 +140,22 @@ export class Ledger implements Snapshot {
     const known = this.holding(sighting.uid);
     const holding = believe(known, sighting);
     if (known === undefined || !isSameHolding(known, holding)) this.put(holding);
+    if (known?.next !== undefined && holding.next === undefined) this.opened += 1;
     return holding;
+  }
+
+  /** A held pod's placement is about to be written anew: from now on it holds the more of both, until confirm or abandon. */
+  intend(uid: string, next: Placement): void {
+    const known = this.holding(uid);
+    if (known?.state === 'held' && known.claim.kind === 'placed') this.put({ ...known, next });
+  }
+
+  /** The resize was not written, and will not be. */
+  abandon(uid: string): void {
+    const { next, ...known } = this.holding(uid) ?? {};
+    if (next === undefined) return;
+    this.opened += 1;
+    this.put(known as Holding);
   }
 
   /** Bind's write failed. What the watch has confirmed meanwhile stays. */

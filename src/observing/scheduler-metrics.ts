@@ -92,6 +92,13 @@ export const SCHEDULER_METRICS = {
     labels: [],
     help: '1 while the policy document is refused and what was in force before it stays.',
   },
+  resizes: {
+    name: 'kerf_scheduler_resizes_total',
+    kind: 'counter',
+    unit: 'count',
+    labels: ['outcome'],
+    help: 'Resizes of running pods by the reason told at the pod (docs/resize.md), or fault for a try that failed.',
+  },
   troubles: {
     name: 'kerf_scheduler_troubles_total',
     kind: 'counter',

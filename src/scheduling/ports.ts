@@ -44,3 +44,34 @@ export interface Trouble {
 export interface TroubleSink {
   tell(trouble: Trouble): void;
 }
+
+/** The answer to a resize: placement, echo of the request and condition, in one write. */
+export interface ResizeWrite {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** The pod as it was decided on: any change since makes the write a conflict. */
+  readonly resourceVersion: string;
+  /** The new placement letter; null where it stays. */
+  readonly placement: string | null;
+  readonly echo: string;
+  readonly isResized: boolean;
+  /** Of the condition: one word, and one sentence. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface ResizeWrites {
+  /** Never throws: a fault is an outcome of kind unknown. */
+  write(write: ResizeWrite): Promise<BindingOutcome>;
+}
+
+/** What became of a request to resize. */
+export interface ResizeNews {
+  readonly isResized: boolean;
+  readonly pod: string;
+  readonly uid: string;
+  readonly node: string;
+  readonly reason: string;
+  readonly sentence: string;
+}

@@ -13,6 +13,9 @@ export const IGNORE_LABELS = [WEBHOOK_LABEL, 'hami.io/webhook'] as const;
 
 /** Letters: pod annotation with the slices given, node annotation with the devices there are. */
 export const PLACEMENT = 'kerf.dev/placement';
+/** A resize that whoever may patch the pod asks for, and the scheduler's echo of the request it answered last. */
+export const RESIZE = 'kerf.dev/resize';
+export const RESIZED = 'kerf.dev/resized';
 export const inventoryOf = (vendor: string): string => `kerf.dev/inventory-${vendor}`;
 export const INVENTORY_PREFIX = 'kerf.dev/inventory-';
 export const CORDON = 'kerf.dev/cordon';
@@ -50,6 +53,8 @@ export const POD_ANNOTATIONS: readonly string[] = [
   COMPUTE,
   WEIGHT,
   OVERSUBSCRIBE,
+  RESIZE,
+  RESIZED,
   PLACEMENT,
 ];
 

@@ -9,6 +9,7 @@ import type { Vendor } from '../vendors/index.js';
 import { type HamiLetter, hamiLettersOf } from './hami-placement.js';
 import { isRecord } from './json.js';
 import { PLACEMENT } from './names.js';
+import { type ResizeSaid, resizeSaid } from './resize.js';
 import { cpuMilliOf } from './pod-cpu.js';
 import { containersOf, type PodLike, readPodRequest, sentenceOf } from './pod.js';
 
@@ -34,6 +35,8 @@ export interface PodView {
   readonly isInitOnlyUnstarted: boolean;
   /** The letter as it stands, undecoded; null when there is none. */
   readonly placement: string | null;
+  /** null on nearly all. */
+  readonly resize: ResizeSaid | null;
   /** HAMi's letters on a pod that asks, undecoded; mostly none. */
   readonly hamiLetters: readonly HamiLetter[];
   /** CPU it requests, in thousandths, as the kubelet counts. */
@@ -81,6 +84,7 @@ export function readPodView(raw: unknown, vendors: readonly Vendor[]): PodView {
     isInitOnlyUnstarted: wishes.isInitOnlyUnstarted,
     placement,
     hamiLetters: wishes.asksForDevices ? hamiLettersOf(annotations, vendors) : NO_LETTERS,
+    resize: resizeSaid(annotations),
     cpuMilli: cpuMilliOf(spec),
     isOfNode: isOfNode(metadata.ownerReferences),
   };

@@ -24,6 +24,7 @@ export function aPodView(request: PodRequest = aRequest(), named: Partial<PodVie
     slots: slotsWanted(request),
     isInitOnlyUnstarted: isInitOnly(request),
     placement: null,
+    resize: null,
     cpuMilli: 0,
     isOfNode: false,
     hamiLetters: [],

@@ -33,7 +33,7 @@ export function createPodReader(client: KubeClient, project: (raw: unknown) => P
   };
 }
 
-function podPath({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
+export function podPath({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
   return `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}`;
 }
 
@@ -53,7 +53,7 @@ function bodyOf({ uid, namespace, name, node, placement }: BindingWrite): string
 }
 
 /** A 4xx changed nothing. A 5xx or silence may have: the API server can time out after etcd has written. */
-function outcomeOf(fault: unknown): BindingOutcome {
+export function outcomeOf(fault: unknown): BindingOutcome {
   if (!(fault instanceof KubeFault)) throw fault;
   const { status, message } = fault;
   if (status >= 400 && status < 500)

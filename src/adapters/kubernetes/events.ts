@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Events about trouble and about the policy document, and nothing else: a pod placed well costs one write, and that
+// Events about trouble, resizes and the policy document, and nothing else: a pod placed well costs one write, and that
 // is the binding.
 import type { PolicyNews } from '../../scheduling/policy.js';
-import type { Trouble } from '../../scheduling/ports.js';
+import type { ResizeNews, Trouble } from '../../scheduling/ports.js';
 import type { PolicyLetter } from '../../wire/policy.js';
 import type { Clock } from '../clock.js';
 import type { KubeClient } from './client.js';
@@ -61,6 +61,22 @@ export function createPolicyEventWriter(
     void post(options, event).catch((fault: unknown) => {
       if (!(fault instanceof KubeFault && fault.status === 409)) options.onFault(fault);
     });
+  };
+}
+
+/** Answers `tell` for resizes: each is asked for by somebody, who reads the answer at the pod. */
+export function createResizeEventWriter(options: EventWriterOptions): (news: ResizeNews) => void {
+  return ({ isResized, pod, uid, sentence }) => {
+    const [namespace = '', name = ''] = pod.split('/', 2);
+    const event: EventParts = {
+      metadata: { generateName: `${name}.kerf-`, namespace },
+      action: 'Resizing',
+      reason: isResized ? 'Resized' : 'ResizeRefused',
+      regarding: { apiVersion: 'v1', kind: 'Pod', namespace, name, uid },
+      note: sentence,
+      type: isResized ? 'Normal' : 'Warning',
+    };
+    void post(options, event).catch(options.onFault);
   };
 }
 

@@ -28,6 +28,7 @@ import { encodeSnapshot } from '../../wire/snapshot.js';
 import { joinExtender } from './extender.js';
 import type { SchedulerOptions } from './options.js';
 import { startPolicyWatch } from './policy.js';
+import { resizerWith } from './resize.js';
 import { inSlices } from './slices.js';
 import { startWatches, type Watches, type WatchesOptions } from './watches.js';
 import { startWebhook } from './webhook.js';
@@ -69,7 +70,11 @@ export async function buildScheduler(options: SchedulerOptions, log: Logger): Pr
   const state = newState();
   const vendors = readVendors(options.resourceNames);
   const inForce = new PolicyInForce(rulesOf(options, state.packing));
-  const watches = watchWith({ ...state, options, client, clock, vendors, log, inForce });
+  const resizer = resizerWith({
+    ...{ ...state, options, client, clock, vendors, log, events: eventsOf({ options, client, clock, log }) },
+    isReady: () => watches.isReady(),
+  });
+  const watches = watchWith({ ...state, options, client, clock, vendors, log, inForce, resizer });
   const bind = createBind({
     ...state,
     reader: createPodReader(client, (raw) => readPodView(raw, vendors)),
@@ -146,7 +151,12 @@ function pagesOf({ ledger, pods, metrics, stage, inForce, watches, decisions }: 
   };
 }
 
-function eventsOf({ options, client, clock, log }: WatchJoint): EventWriterOptions {
+function eventsOf({
+  options,
+  client,
+  clock,
+  log,
+}: Pick<WatchJoint, 'options' | 'client' | 'clock' | 'log'>): EventWriterOptions {
   return {
     ...{ client, clock, controller: 'kerf.dev/scheduler', instance: options.instance },
     onFault: (fault) => log.warn({ err: fault }, 'an event could not be written'),

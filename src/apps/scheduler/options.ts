@@ -22,6 +22,10 @@ export interface SchedulerOptions {
   readonly devicesPerContainer: number;
   /** YAML file: vendor → resource names, where the cluster calls them otherwise. */
   readonly resourceNames?: string;
+  /** namespace/name of the leader's lease; absent: this one answers for all. */
+  readonly lease?: string;
+  /** Whether placements may be written anew under running pods. */
+  readonly resize: boolean;
   readonly instance: string;
   readonly logLevel: string;
 }
@@ -64,6 +68,12 @@ function commandOf(logLevel: string): Command {
       configMap,
       `${NAMESPACE}/${POLICY_CONFIGMAP}`,
     )
+    .option(
+      '--lease <namespace/name>',
+      'held by the leader of several replicas: it answers resizes',
+      configMap,
+    )
+    .option('--no-resize', 'refuses to resize running pods')
     .option('--assume-seconds <n>', 'how long a placement stands without the watch showing it', count, 60)
     .option('--scheduler-name <name>', 'what admission writes into spec.schedulerName', SCHEDULER_NAME)
     .option('--devices-per-container <n>', 'the most one container may ask', count, 16)

@@ -13,11 +13,12 @@ import type { LivePacking } from '../../core/packing/live.js';
 import type { Overcommit } from '../../core/policy-document.js';
 import { type Follower, followNodes, followPods } from '../../scheduling/follow.js';
 import { learnOfAll } from '../../scheduling/learn.js';
+import type { Resizer } from '../../scheduling/resize.js';
 import type { PodMirror } from '../../scheduling/pod-mirror.js';
 import type { TroubleSink } from '../../scheduling/ports.js';
 import type { Vendor } from '../../vendors/index.js';
 import { readNodeFacts } from '../../wire/node-view.js';
-import { readPodView } from '../../wire/pod-view.js';
+import { type PodView, readPodView } from '../../wire/pod-view.js';
 import { startPacking } from './packing.js';
 
 export interface WatchesOptions {
@@ -34,6 +35,8 @@ export interface WatchesOptions {
   /** Said by the policy document in force. */
   readonly overcommit: () => readonly Overcommit[];
   readonly startPolicy: (onApplied: () => void) => PolicyWatch;
+  /** Sees pods after the ledger has. */
+  readonly resizer: Pick<Resizer, 'see' | 'seeAll' | 'drop' | 'stop'>;
 }
 
 export interface Watches {
@@ -59,7 +62,7 @@ export function startWatches(options: WatchesOptions): Watches {
   const pods = watch(options, 'pods', {
     shape: POD,
     project: (raw) => readPodView(raw, vendors),
-    follower: followPods(options),
+    follower: thenResize(followPods(options), options.resizer),
   });
   const stopPacking = startPacking(options);
   const policy = options.startPolicy(() => nodeFollower.reweigh());
@@ -78,9 +81,27 @@ export function startWatches(options: WatchesOptions): Watches {
     stop() {
       cancel();
       stopPacking();
+      options.resizer.stop();
       nodes.stop();
       pods.stop();
       policy.reflector.stop();
+    },
+  };
+}
+
+function thenResize(follower: Follower<PodView>, resizer: WatchesOptions['resizer']): Follower<PodView> {
+  return {
+    onReplace(all) {
+      follower.onReplace(all);
+      resizer.seeAll(all);
+    },
+    onUpsert(pod) {
+      follower.onUpsert(pod);
+      resizer.see(pod);
+    },
+    onDelete(pod) {
+      follower.onDelete(pod);
+      resizer.drop(pod);
     },
   };
 }

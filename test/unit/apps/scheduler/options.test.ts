@@ -16,6 +16,7 @@ describe('the scheduler’s flags', () => {
       assumeSeconds: 60,
       schedulerName: 'kerf-scheduler',
       devicesPerContainer: 16,
+      resize: true,
       instance: 'kerf-scheduler-0',
       logLevel: 'info',
     });
@@ -28,6 +29,7 @@ describe('the scheduler’s flags', () => {
       ['--node-policy', 'spread', '--device-policy', 'spread'],
       { nodePolicy: 'spread', devicePolicy: 'spread' },
     ],
+    [['--lease', 'a/b', '--no-resize'], { lease: 'a/b', resize: false }],
     [['--assume-seconds', '5'], { assumeSeconds: 5 }],
     [['--tls-cert', 'c', '--tls-key', 'k'], { tlsCert: 'c', tlsKey: 'k' }],
     [['--devices-per-container', '8'], { devicesPerContainer: 8 }],
