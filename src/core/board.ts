@@ -10,6 +10,7 @@ import { epoch, nodeState, nodeStateWithCpu, turnEpoch } from './alike.js';
 import { Field } from './field.js';
 import type { NodeView } from './node.js';
 import type { PreparedPod } from './prepared.js';
+import type { Rows } from './rows.js';
 import type { Snapshot } from './snapshot.js';
 
 /** Kinds of pods that come again and again: openb has 90 shapes. 128 columns of 5 000 nodes are 10 MB. */
@@ -29,9 +30,12 @@ export class Column {
   private revisions: Float64Array;
   private numbers: Float64Array;
 
-  constructor(rows = FIRST_ROWS) {
-    this.revisions = new Float64Array(rows).fill(-1);
-    this.numbers = new Float64Array(rows);
+  /** In the place of one that nobody asks for any more: its arrays are used again. */
+  constructor(rows = FIRST_ROWS, before?: Column) {
+    this.revisions = before?.revisions.fill(-1) ?? new Float64Array(rows).fill(-1);
+    this.numbers = before?.numbers ?? new Float64Array(rows);
+    // Who still has it in hand, to work it out ahead, writes into arrays of its own.
+    before?.empty();
   }
 
   get rows(): number {
@@ -40,23 +44,33 @@ export class Column {
 
   /** What stands for this node, or what `answer` says of it now. */
   of(node: NodeView, answer: (node: NodeView) => number): number {
-    this.learn(node, answer);
-    return this.numbers[node.ordinal] as number;
-  }
-
-  /** Whether the node's number is above this one: no number leaves, for one that does is an object to V8. */
-  isAbove(node: NodeView, floor: Float64Array, answer: (node: NodeView) => number): boolean {
-    this.learn(node, answer);
-    return (this.numbers[node.ordinal] as number) > (floor[0] as number);
-  }
-
-  private learn(node: NodeView, answer: (node: NodeView) => number): void {
     const { ordinal, revision } = node;
-    if (this.revisions[ordinal] === revision) return;
-    const number = answer(node);
+    if (!this.isTrue(ordinal, revision)) this.learn(ordinal, revision, answer(node));
+    return this.at(ordinal);
+  }
+
+  isTrue(ordinal: number, revision: number): boolean {
+    return this.revisions[ordinal] === revision;
+  }
+
+  at(ordinal: number): number {
+    return this.numbers[ordinal] as number;
+  }
+
+  /** Whether the row's number is above this one: no number leaves, for one that does is an object to V8. */
+  isAbove(ordinal: number, floor: Float64Array): boolean {
+    return (this.numbers[ordinal] as number) > (floor[0] as number);
+  }
+
+  learn(ordinal: number, revision: number, number: number): void {
     if (ordinal >= this.revisions.length) this.grow(ordinal + 1);
     this.revisions[ordinal] = revision;
     this.numbers[ordinal] = number;
+  }
+
+  private empty(): void {
+    this.revisions = new Float64Array(0);
+    this.numbers = new Float64Array(0);
   }
 
   private grow(least: number): void {
@@ -106,8 +120,15 @@ export class Board {
     return isByCpu ? this.withCpu.of(node, this.withCpuOf) : this.plainState(node);
   }
 
+  /** The same, without a look at a node whose number is known. */
+  stateAt(rows: Rows, ordinal: number, isByCpu: boolean): number {
+    const column = isByCpu ? this.withCpu : this.plain;
+    if (column.isTrue(ordinal, rows.revision(ordinal))) return column.at(ordinal);
+    return this.stateOf(rows.node(ordinal), isByCpu);
+  }
+
   /** Of a node whose state was just asked for. True: canPlace says no; false: perhaps not. */
-  isRefused({ ordinal }: NodeView, pod: PreparedPod): boolean {
+  isRefused(ordinal: number, pod: PreparedPod): boolean {
     return this.field.isRefused(ordinal, pod);
   }
 
@@ -117,7 +138,7 @@ export class Board {
 
   /** Of all that matters to the answer besides the node. */
   column(question: string): Column {
-    const column = this.columns.get(question) ?? new Column(this.plain.rows);
+    const column = this.columns.get(question) ?? new Column(this.plain.rows, this.leastAsked());
     this.put(question, column);
     column.asked++;
     return column;
@@ -139,9 +160,16 @@ export class Board {
 
   private put(question: string, column: Column): void {
     this.columns.delete(question);
-    const [oldest] = this.columns.keys();
-    if (oldest !== undefined && this.columns.size >= MOST_COLUMNS) this.columns.delete(oldest);
+    this.leastAsked();
     this.columns.set(question, column);
+  }
+
+  /** Where there are as many as there may be: takes the one away that was not asked for longest. */
+  private leastAsked(): Column | undefined {
+    if (this.columns.size < MOST_COLUMNS) return undefined;
+    const [oldest] = this.columns;
+    if (oldest !== undefined) this.columns.delete(oldest[0]);
+    return oldest?.[1];
   }
 }
 

@@ -24,6 +24,7 @@ import type { NodeFacts, NodeView } from './node.js';
 import { NodeSum, type WeighedHolding } from './node-sum.js';
 import { Ordinals } from './ordinals.js';
 import type { Placement } from './placement.js';
+import { Rows } from './rows.js';
 import { isSame } from './same.js';
 import type { Snapshot } from './snapshot.js';
 import { viewAfter, viewOf, weighsSame } from './view.js';
@@ -59,6 +60,7 @@ export class Ledger implements Snapshot {
   private readonly assumed = new Set<string>();
   private readonly bystanders = new Bystanders();
   private readonly ordinals = new Ordinals();
+  readonly rows = new Rows();
   private changes = 0;
   private opened = 0;
 
@@ -260,7 +262,9 @@ export class Ledger implements Snapshot {
     const { ordinal, facts, sum, view: before } = record;
     const revision = ++this.changes;
     const stamp = { revision, ordinal, beside: this.bystanders.on(facts?.name ?? ''), before };
+    if (before !== null) this.rows.drop(before);
     record.view = facts === null ? null : viewOf(facts, sum, stamp);
+    if (record.view !== null) this.rows.put(record.view);
   }
 
   /** A pod came or went that holds these devices. */
@@ -270,6 +274,7 @@ export class Ledger implements Snapshot {
     if (view === null || facts === null) return;
     const beside = this.bystanders.on(facts.name);
     record.view = viewAfter(view, { sum, touched, revision, facts, beside });
+    this.rows.put(record.view);
   }
 }
 

@@ -9,6 +9,7 @@ import { placeOn } from './place.js';
 import { namesIds, type PreparedPod } from './prepared.js';
 import type { Curable, NodeRefusal } from './refusal.js';
 import { curableOf, textOf } from './refusals.js';
+import { NOWHERE, type Rows } from './rows.js';
 import type { Snapshot } from './snapshot.js';
 
 /** A refusal without its devices. */
@@ -35,6 +36,7 @@ export class Reasons {
   /** By the number of the node's state. */
   private readonly ofState: (Reason | undefined)[] = [];
   private readonly board: Board;
+  private readonly rows: Rows;
   private readonly namesIds: boolean;
 
   constructor(
@@ -43,16 +45,18 @@ export class Reasons {
   ) {
     this.grounds = new Grounds(pod);
     this.board = boardOf(snapshot);
+    this.rows = snapshot.rows;
     this.board.turn();
     this.namesIds = namesIds(pod.request);
   }
 
-  /** Of a node that canPlace has refused; undefined: one nobody has told us of. */
-  of(node: NodeView | undefined): Reason {
-    if (node === undefined) return UNKNOWN;
-    if (this.namesIds) return this.byGrounds(node);
-    const state = this.board.stateOf(node, this.pod.learned !== null);
-    return (this.ofState[state] ??= this.byGrounds(node));
+  /** Of the node of this ordinal, which canPlace has refused; NOWHERE: one nobody has told us of. */
+  at(ordinal: number): Reason {
+    if (ordinal === NOWHERE) return UNKNOWN;
+    const { rows } = this;
+    if (this.namesIds) return this.byGrounds(rows.node(ordinal));
+    const state = this.board.stateAt(rows, ordinal, this.pod.learned !== null);
+    return (this.ofState[state] ??= this.byGrounds(rows.node(ordinal)));
   }
 
   private byGrounds(node: NodeView): Reason {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { NodeView } from './node.js';
+import { type Rows, rowsOf } from './rows.js';
 
 /**
  * Nodes as of a revision. The ledger itself is one: its views are immutable, so whoever reads without waiting
@@ -9,6 +10,8 @@ export interface Snapshot {
   readonly revision: number;
   node(name: string): NodeView | undefined;
   allNodes(): Iterable<NodeView>;
+  /** The same nodes by their ordinals. */
+  readonly rows: Rows;
 }
 
 export function freeze(live: Snapshot): Snapshot {
@@ -18,5 +21,6 @@ export function freeze(live: Snapshot): Snapshot {
     revision: live.revision,
     node: (name) => views.get(name),
     allNodes: () => views.values(),
+    rows: rowsOf(views.values()),
   };
 }

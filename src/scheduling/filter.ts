@@ -6,6 +6,7 @@ import { preparePod } from '../core/prepared.js';
 import { type Reason, reasonOf, Reasons } from '../core/reasons.js';
 import { asksForDevices, type PodRequest } from '../core/request.js';
 import type { Result } from '../core/result.js';
+import { NOWHERE } from '../core/rows.js';
 import type { Snapshot } from '../core/snapshot.js';
 import type { FilterAnswer } from '../wire/extender.js';
 
@@ -42,14 +43,16 @@ export function filter(
   const pod = preparePod(request.value, scene.defaults);
   const likes = new Likes(pod, scene.snapshot);
   const best = new ShortList();
-  const nodes = names.map((name) => scene.snapshot.node(name));
-  for (let at = 0; at < nodes.length; at++) {
-    const node = nodes[at];
-    if (node !== undefined && likes.isAbove(node, best.floor)) best.take(names[at] as string, likes.of(node));
+  const { rows } = scene.snapshot;
+  const ordinals = names.map((name) => rows.ordinal(name));
+  for (let at = 0; at < ordinals.length; at++) {
+    const ordinal = ordinals[at] as number;
+    if (ordinal !== NOWHERE && likes.isAbove(ordinal, best.floor))
+      best.take(names[at] as string, likes.at(ordinal));
   }
   if (best.size > 0) return offer(best.names());
   const reasons = new Reasons(pod, scene.snapshot);
-  return refuseAll(names, (at) => reasons.of(nodes[at]));
+  return refuseAll(names, (at) => reasons.at(ordinals[at] as number));
 }
 
 const offer = (nodeNames: readonly string[]): Filtered => ({

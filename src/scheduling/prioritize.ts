@@ -3,6 +3,7 @@
 import { Likes, UNFIT } from '../core/likes.js';
 import { preparePod } from '../core/prepared.js';
 import type { PodRequest } from '../core/request.js';
+import { NOWHERE } from '../core/rows.js';
 import { score } from '../core/units.js';
 import type { HostScore } from '../wire/extender.js';
 import type { Scene } from './filter.js';
@@ -19,8 +20,8 @@ export function prioritize(
 ): readonly HostScore[] {
   const liked = new Likes(preparePod(request, scene.defaults), scene.snapshot);
   const likes = names.map((name) => {
-    const node = scene.snapshot.node(name);
-    const like = node === undefined ? UNFIT : liked.of(node);
+    const ordinal = scene.snapshot.rows.ordinal(name);
+    const like = ordinal === NOWHERE ? UNFIT : liked.at(ordinal);
     return like === UNFIT ? null : like;
   });
   const range = rangeOf(likes);

@@ -6,6 +6,7 @@ import { withNumbers, nodeState, nodeStateWithCpu } from '../../../src/core/alik
 import { Foresight } from '../../../src/core/foresight.js';
 import { Ledger } from '../../../src/core/ledger.js';
 import { likeOf, Likes } from '../../../src/core/likes.js';
+import { rowsOf } from '../../../src/core/rows.js';
 import type { NodeView, VendorView } from '../../../src/core/node.js';
 import { askedOf } from '../../../src/core/packing/asked.js';
 import { LivePacking } from '../../../src/core/packing/live.js';
@@ -44,7 +45,7 @@ const renamed = (view: NodeView): NodeView =>
 
 function snapshotOf(views: readonly NodeView[]): Snapshot {
   const byName = new Map(views.map((view) => [view.name, view]));
-  return { revision: 1, node: (name) => byName.get(name), allNodes: () => views };
+  return { revision: 1, node: (name) => byName.get(name), allNodes: () => views, rows: rowsOf(views) };
 }
 
 /** Packing that has seen pods like this one. */
@@ -65,7 +66,7 @@ it('nodes are liked as each would be by itself', () => {
       const request = { ...asked, choice, cpuMilli: 1000 };
       const pod = preparePod(request, rulesFor(request, crowd, policy));
       const likes = new Likes(pod, snapshotOf(crowd));
-      for (const view of crowd) expect(likes.of(view)).toBe(likeOf(pod, view));
+      for (const view of crowd) expect(likes.at(view.ordinal)).toBe(likeOf(pod, view));
     }),
     { numRuns: 200 },
   );
@@ -119,7 +120,7 @@ it('likes of before are right after an epoch has ended', () => {
   const likes = (memory: number): readonly (readonly [number, number])[] => {
     const pod = preparePod(aRequest(aWish({ memory })), rules);
     const all = new Likes(pod, ledger);
-    return [...ledger.allNodes()].map((node) => [all.of(node), likeOf(pod, node)]);
+    return [...ledger.allNodes()].map((node) => [all.at(node.ordinal), likeOf(pod, node)]);
   };
   likes(1);
   for (let held = 1; held <= 70_000; held++) withNumbers([aState({}, { memory: held })]);

@@ -61,7 +61,7 @@ function compare(ledger: Ledger, shape: number): void {
   const pod = preparePod(aRequest(aWish({ memory: [1000, 20_000, 39_000][shape] ?? 0 })), DEFAULT_RULES);
   const likes = new Likes(pod, ledger);
   for (const view of ledger.allNodes())
-    expect(likes.of(view)).toBe(canPlace(pod, view) ? likeNode(pod, view) : UNFIT);
+    expect(likes.at(view.ordinal)).toBe(canPlace(pod, view) ? likeNode(pod, view) : UNFIT);
 }
 
 it('likes what the policy likes now, whatever came and went between the questions', () => {

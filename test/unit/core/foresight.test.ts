@@ -37,7 +37,7 @@ type Cluster = ReturnType<typeof cluster>;
 function ask({ ledger, rules }: Cluster, request: PodRequest, times = 1): void {
   for (let at = 0; at < times; at++) {
     const likes = new Likes(preparePod(request, rules), ledger);
-    for (const node of ledger.allNodes()) likes.of(node);
+    for (const node of ledger.allNodes()) likes.at(node.ordinal);
   }
 }
 
@@ -128,7 +128,7 @@ function happen(there: Cluster, { kind, pod, node, steps }: Event): void {
 const compare = (ledger: Ledger, pod: PreparedPod): void => {
   const likes = new Likes(pod, ledger);
   for (const node of ledger.allNodes())
-    expect(likes.of(node)).toBe(new Column().of(node, () => likeOf(pod, node)));
+    expect(likes.at(node.ordinal)).toBe(new Column().of(node, () => likeOf(pod, node)));
 };
 
 it('is what would be worked out now, whatever happened', () => {

@@ -102,7 +102,7 @@ it('is for each of many nodes the reason in full', () => {
         const want = inFull(pod, view);
         if (want === null) continue;
         seen.add(`${want.kind} ${want.curable}`);
-        expect(reasons.of(view)).toEqual(want);
+        expect(reasons.at(view.ordinal)).toEqual(want);
       }
     }),
     { numRuns: 2000 },
@@ -115,6 +115,6 @@ it('is one object for nodes that refuse alike', () => {
   for (const name of ['a', 'b']) ledger.setNode(someFacts({ name }));
   const pod = preparePod(aRequest(aWish({ memory: 50_000 })), DEFAULT_RULES);
   const reasons = new Reasons(pod, ledger);
-  expect(reasons.of(ledger.node('a'))).toBe(reasons.of(ledger.node('b')));
-  expect(reasons.of(undefined).kind).toBe('UnknownNode');
+  expect(reasons.at(ledger.rows.ordinal('a'))).toBe(reasons.at(ledger.rows.ordinal('b')));
+  expect(reasons.at(ledger.rows.ordinal('c')).kind).toBe('UnknownNode');
 });

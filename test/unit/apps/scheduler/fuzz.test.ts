@@ -141,6 +141,9 @@ function live() {
     },
     node: (name: string) => ledger.node(name),
     allNodes: () => ledger.allNodes(),
+    get rows() {
+      return ledger.rows;
+    },
   };
 }
 
