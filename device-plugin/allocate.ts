@@ -8,6 +8,7 @@ import type { Vendor } from '../src/vendors/index.js';
 import { type DeviceLimit, LIMITS, type LimitsPage } from '../src/wire/limits.js';
 import { SLOT_KIND } from '../src/wire/names.js';
 import { type CdiSpec, type ContainerEdits, lowestVersion, mergeEdits } from './cdi.js';
+import { coverDriver } from './cover.js';
 import type { NodeDevice, NodeDevices } from './node-device.js';
 import { type BoundSlot, type Owner, slicesOf } from './slot.js';
 import type { VendorEdits } from './vendor-edits.js';
@@ -23,6 +24,9 @@ export const ANNOUNCE = 'announce';
 
 /** The interposer, and the shim that stands for the vendor's library where a program loads it by name. */
 export const LIBRARIES = ['libkerf.so', 'libkerf-nvml.so'] as const;
+
+/** How a container comes to its library: named in the loader's list, or mounted over the driver's files (cover.ts). */
+export type LibraryMode = 'preload' | 'cover';
 
 export interface Places {
   /** On the node: holds LIBRARIES. */
@@ -67,15 +71,22 @@ export interface AllocationQuestion {
   readonly vendor: Vendor;
   readonly vendorEdits: VendorEdits;
   readonly places: Places;
+  /** Where the vendor's edits do not mount the driver file by file, nothing can be covered: then it is preloaded. */
+  readonly libraryMode?: LibraryMode;
 }
 
-export function allocate({ slot, vendor, vendorEdits, places }: AllocationQuestion): Allocation {
+export function allocate(question: AllocationQuestion): Allocation {
+  const { slot, vendor, vendorEdits, places, libraryMode } = question;
   const ids = slicesOf(slot.owner).map(({ deviceId }) => deviceId);
+  const covered =
+    libraryMode === 'cover' && isHeld(vendor)
+      ? coverDriver({ edits: vendorEdits.edits, vendor, libraryFolder: places.libraryFolder })
+      : null;
   const edits = mergeEdits([
-    withoutEnv(vendorEdits.edits, vendor.visibleDevicesEnv),
+    withoutEnv(covered ?? vendorEdits.edits, vendor.visibleDevicesEnv),
     {
       env: [`${vendor.visibleDevicesEnv}=${ids.join(',')}`, `${SLOT_ENV}=${slot.slot}`],
-      ...(isHeld(vendor) && { mounts: mountsOf(places) }),
+      ...(isHeld(vendor) && { mounts: mountsOf(places, covered === null ? 'preload' : 'cover') }),
     },
   ]);
   return {
@@ -118,7 +129,7 @@ function withoutEnv(edits: ContainerEdits, name: string): ContainerEdits {
   return { ...edits, env: edits.env.filter((entry) => !entry.startsWith(`${name}=`)) };
 }
 
-function mountsOf({ libraryFolder, slotFolder, region, announceFolder }: Places) {
+function mountsOf({ libraryFolder, slotFolder, region, announceFolder }: Places, mode: LibraryMode) {
   const libraries = LIBRARIES.map((name) =>
     mount(`${libraryFolder}/${name}`, `${CONTAINER_FOLDER}/${name}`, 'ro'),
   );
@@ -126,7 +137,8 @@ function mountsOf({ libraryFolder, slotFolder, region, announceFolder }: Places)
     ...libraries,
     mount(`${slotFolder}/limits`, `${CONTAINER_FOLDER}/limits`, 'ro'),
     mount(region, `${CONTAINER_FOLDER}/region`, 'rw'),
-    mount(`${slotFolder}/preload`, PRELOAD, 'ro'),
+    // Never both ways: it would be two of ours in one process.
+    ...(mode === 'preload' ? [mount(`${slotFolder}/preload`, PRELOAD, 'ro')] : []),
     // The folder, not the socket: a monitor that starts anew makes a new one.
     mount(announceFolder, `${CONTAINER_FOLDER}/${ANNOUNCE}`, 'ro'),
   ];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ENFORCEMENT_OFF } from '../src/wire/slots.js';
 import type { Clock } from '../src/adapters/clock.js';
+import type { LibraryMode } from './allocate.js';
 import { type Enforcement, judgeProcesses, processesOf } from './enforcement.js';
 import type { Pods } from './pods.js';
 import type { BoundSlot } from './slot.js';
@@ -10,6 +11,7 @@ export interface EnforcementParts {
   readonly procFolder: string;
   /** False: nothing of ours is in the containers, and there is nothing to look for. */
   readonly isHeld: boolean;
+  readonly libraryMode?: LibraryMode;
   readonly store: SlotStore;
   readonly pods: Pick<Pods, 'lastSeen'>;
   readonly clock: Clock;
@@ -68,7 +70,8 @@ export class EnforcementWatch {
     const ids = new Set(running.map(({ containerId }) => containerId));
     const processes = await processesOf(this.parts.procFolder, ids);
     for (const { slot, containerId } of running) {
-      const seen = await judgeProcesses(this.parts.procFolder, processes.get(containerId) ?? []);
+      const pids = processes.get(containerId) ?? [];
+      const seen = await judgeProcesses(this.parts.procFolder, pids, this.parts.libraryMode);
       if (seen !== null) this.take(slot, { containerId, seen });
     }
   }

@@ -3,7 +3,8 @@
 // the slot says so. Looked up in /proc, where the runtime's container id stands in each process's cgroup path.
 import { readdir, readFile } from 'node:fs/promises';
 import { ENFORCEMENT_OFF } from '../src/wire/slots.js';
-import { LIBRARIES } from './allocate.js';
+import { LIBRARIES, type LibraryMode } from './allocate.js';
+import { DRIVER_FOLDER } from './cover.js';
 
 export type Enforcement = 'pending' | 'enforced' | 'unenforced' | typeof ENFORCEMENT_OFF;
 
@@ -26,15 +27,22 @@ function containerIn(cgroup: string, containerIds: ReadonlySet<string>): string 
   return null;
 }
 
-/** null: nothing to judge by (no process yet, or they ended while we looked). */
+/**
+ * null: nothing to judge by (no process yet, or they ended while we looked; where the driver is covered, also while none
+ * has opened it).
+ */
 export async function judgeProcesses(
   procFolder: string,
   pids: readonly string[],
+  libraryMode: LibraryMode = 'preload',
 ): Promise<'enforced' | 'unenforced' | null> {
   const maps = await Promise.all(pids.map((pid) => textOf(`${procFolder}/${pid}/maps`)));
   const alive = maps.filter((text) => text !== '');
   if (alive.length === 0) return null;
-  return alive.some((text) => text.includes(`/${LIBRARIES[0]}`)) ? 'enforced' : 'unenforced';
+  // A file that covers another is mapped under that one's name; the covered one tells that ours opened it.
+  if (alive.some((text) => text.includes(`/${LIBRARIES[0]}`) || text.includes(`${DRIVER_FOLDER}/`)))
+    return 'enforced';
+  return libraryMode === 'cover' ? null : 'unenforced';
 }
 
 /** A process may end at any moment; a kernel thread has no maps. */

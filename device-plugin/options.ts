@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { type DriverLibraries, LIBRARY_FORM, withLibrary } from '../src/adapters/probes/open.js';
 import { VERSION } from '../src/core/version.js';
 import { VENDORS } from '../src/vendors/index.js';
+import type { LibraryMode } from './allocate.js';
 import type { PageFolders } from './pages.js';
 
 export interface PluginOptions {
@@ -33,11 +34,15 @@ export interface PluginOptions {
   readonly deviceDir: string;
   readonly quarantineSeconds: number;
   readonly regionStorage: 'memory' | 'disk';
+  readonly libraryMode: LibraryMode;
 }
 
 export function foldersOf(options: PluginOptions, slots: string): PageFolders {
-  const { cdiDir, vendorCdiDir, libraryDir, regionStorage } = options;
-  return { slots, cdi: cdiDir, vendorCdi: vendorCdiDir, library: libraryDir, regions: regionStorage };
+  const { cdiDir, vendorCdiDir, libraryDir, regionStorage, libraryMode } = options;
+  return {
+    ...{ slots, cdi: cdiDir, vendorCdi: vendorCdiDir, library: libraryDir, regions: regionStorage },
+    libraryMode,
+  };
 }
 
 const EXAMPLES = `
@@ -109,6 +114,9 @@ export function readOptions(
 const REGION_STORAGE =
   'memory: a mount of fixed size each, which must reach the node (mountPropagation Bidirectional); disk: plain files in --state-dir, which a tenant can make grow';
 
+const LIBRARY_MODE =
+  "preload: containers' loaders load it first; cover: mounted over the driver's files, where the vendor's CDI spec mounts them one by one (else preload)";
+
 function commandOf(): Command {
   return withPlaces(new Command('device-plugin'))
     .description("Kerf's device plugin: gives slots to the kubelet, turns placements into limited containers")
@@ -159,6 +167,9 @@ function withPlaces(command: Command): Command {
       'how long a device with a fault that may pass gets no new slices; doubles with each one more within an hour',
       readSeconds,
       60,
+    )
+    .addOption(
+      new Option('--library-mode <kind>', LIBRARY_MODE).choices(['preload', 'cover']).default('preload'),
     )
     .addOption(
       new Option('--region-storage <kind>', REGION_STORAGE).choices(['memory', 'disk']).default('memory'),

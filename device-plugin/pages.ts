@@ -8,7 +8,7 @@ import { changeLimits } from '../src/adapters/region/limits-file.js';
 import type { Vendor } from '../src/vendors/index.js';
 import { encodeLimits, type LimitsPage } from '../src/wire/limits.js';
 import { emptyRegion } from '../src/wire/region.js';
-import { type Allocation, ANNOUNCE, allocate, devicesOf, isHeld } from './allocate.js';
+import { type Allocation, ANNOUNCE, allocate, devicesOf, isHeld, type LibraryMode } from './allocate.js';
 import type { NodeDevices } from './node-device.js';
 import { type FileContent, makeFolder, readIfThere, replaceFile, sweepTemps } from './files.js';
 import type { BoundSlot } from './slot.js';
@@ -22,6 +22,8 @@ export interface PageFolders {
   readonly library: string;
   /** Where regions lie: in memory each has storage of fixed size, on disk a tenant can fill the node's. */
   readonly regions: 'memory' | 'disk';
+  /** Absent: preload. */
+  readonly libraryMode?: LibraryMode;
 }
 
 const SPEC_PREFIX = 'kerf-slot-';
@@ -59,7 +61,8 @@ export class Pages {
     makeFolder(announceFolder);
     const region = regionIn(slotFolder);
     const places = { libraryFolder: this.folders.library, slotFolder, region, announceFolder };
-    this.write(slot.slot, allocate({ slot, vendor: this.vendor, vendorEdits, places }));
+    const { libraryMode = 'preload' } = this.folders;
+    this.write(slot.slot, allocate({ slot, vendor: this.vendor, vendorEdits, places, libraryMode }));
   }
 
   /** As ensure for many, after a start; one that fails does not keep the others from their files. */

@@ -216,8 +216,7 @@ export class Room implements PluginDuties {
     const { store, clock, options, vendor, log } = this.parts;
     return new EnforcementWatch({
       procFolder: options.procDir,
-      isHeld: isHeld(vendor),
-      ...{ store, clock },
+      ...{ store, clock, isHeld: isHeld(vendor), libraryMode: options.libraryMode },
       pods: this.pods,
       onJudged: ({ slot, owner: { namespace, pod, container } }, enforcement) =>
         log.info({ slot, namespace, pod, container, enforcement }, 'slot judged'),

@@ -63,6 +63,7 @@ export const nvidia: Vendor = {
     toAllocate: 'hami.io/vgpu-devices-to-allocate',
   },
   visibleDevicesEnv: 'NVIDIA_VISIBLE_DEVICES',
+  coveredBy: { 'libcuda.so.1': 'libkerf.so', 'libnvidia-ml.so.1': 'libkerf-nvml.so' },
   cdiKind: 'nvidia.com/gpu',
   deviceNodes: {
     each: '/dev/nvidia{minor}',

@@ -73,6 +73,8 @@ export interface Vendor {
   readonly neighbour: NeighbourKeys | null;
   /** Env that selects devices in the vendor's runtime; a pod that asks for a slice may not set it. */
   readonly visibleDevicesEnv: string;
+  /** Files of the driver that a library of ours can stand for, by soname. */
+  readonly coveredBy?: Readonly<Record<string, string>>;
   /** CDI kind of the vendor's own spec, whose edits for a device are merged into the slot's. */
   readonly cdiKind: string;
   /** Device nodes a container needs where the vendor ships no CDI spec; `{minor}` is the device's. Those absent are skipped. */

@@ -304,6 +304,20 @@ describe('values that change the chart', () => {
   });
 });
 
+describe('how containers come to the library', () => {
+  const modeOf = async (values?: Record<string, string>) => {
+    const [plugin] = find(await render(values), 'DaemonSet', 'kerf-device-plugin').spec.template.spec
+      .containers;
+    return (plugin.args as string[]).filter((arg) => arg.startsWith('--library-mode'));
+  };
+
+  it('is a preload, or a cover where that is asked for, and nothing else', async () => {
+    expect(await modeOf()).toEqual(['--library-mode=preload']);
+    expect(await modeOf({ 'devicePlugin.libraryMode': 'cover' })).toEqual(['--library-mode=cover']);
+    await expect(modeOf({ 'devicePlugin.libraryMode': 'both' })).rejects.toThrow('libraryMode');
+  });
+});
+
 describe('the policy document', () => {
   const values = {
     'policy.document.rules[0].match.namespaces[0]': 'ml-*',

@@ -15,6 +15,8 @@ export interface ProcessSight {
 
 /** The interposer as containers see it, whose name stands in every process it was loaded into. */
 const LIBRARY = '/libkerf.so';
+/** Where ours covers the driver's file it bears that one's name, and the covered one lies here. */
+const COVERED_DRIVER = '/usr/local/kerf/driver/';
 
 export class Proc {
   constructor(private readonly folder: string) {}
@@ -37,7 +39,8 @@ export class Proc {
 
   /** Megabytes of text for a large process: not to be asked often. */
   hasLibrary(pid: number): boolean {
-    return this.text(pid, 'maps').includes(LIBRARY);
+    const maps = this.text(pid, 'maps');
+    return maps.includes(LIBRARY) || maps.includes(COVERED_DRIVER);
   }
 
   /**

@@ -2,6 +2,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { LibraryMode } from '../../../device-plugin/allocate.js';
 import { EnforcementWatch } from '../../../device-plugin/enforcement-watch.js';
 import { projectPod } from '../../../device-plugin/pod-view.js';
 import { SlotStore } from '../../../device-plugin/slots.js';
@@ -13,6 +14,7 @@ const newFolder = folders();
 const ID = 'c'.repeat(64);
 const NEXT = 'd'.repeat(64);
 const WITH = '7f00-7f01 r-xp 00000000 08:01 1 /usr/local/kerf/libkerf.so\n';
+const COVERED = '7f00-7f01 r-xp 00000000 08:01 1 /usr/local/kerf/driver/libcuda.so.1\n';
 const WITHOUT = '0040-0050 r-xp 00000000 08:01 1 /bin/busybox\n';
 
 function aPod(containerID: string) {
@@ -27,7 +29,7 @@ function aPod(containerID: string) {
   return projectPod(raw, 'nvidia.com/gpu');
 }
 
-async function aWatch(isHeld = true) {
+async function aWatch(isHeld = true, libraryMode: LibraryMode = 'preload') {
   const folder = newFolder();
   const procFolder = join(folder, 'proc');
   mkdirSync(procFolder);
@@ -38,7 +40,7 @@ async function aWatch(isHeld = true) {
   const clock = new FakeClock();
   const told: string[] = [];
   const watch = new EnforcementWatch({
-    ...{ procFolder, isHeld, store, pods, clock },
+    ...{ procFolder, isHeld, libraryMode, store, pods, clock },
     onJudged: (_, enforcement) => void told.push(enforcement),
     onFault: () => {},
   });
@@ -63,6 +65,14 @@ describe('whether the library holds a container', () => {
     const { look, run } = await aWatch();
     run(1, 'e'.repeat(64), WITH);
     expect(await look(5)).toBe('pending');
+  });
+
+  it('stays pending where the driver is covered, until a process has opened it', async () => {
+    const { look, run } = await aWatch(true, 'cover');
+    run(10, ID, WITHOUT);
+    expect(await look(5)).toBe('pending');
+    run(11, ID, COVERED);
+    expect(await look(5)).toBe('enforced');
   });
 
   it('is enforced as soon as one process has it loaded', async () => {
