@@ -43,13 +43,11 @@ export function openProbe(options: ProbeOptions, hooks: ProbeHooks): OpenProbe {
     },
   });
   const links = new LinkWatch(probe, hooks.onUnlinked);
-  const renewal = new Renewal({ renew: async () => probe.renew?.() }, () => kernelMark(options));
+  const renewal = new Renewal(probe, () => kernelMark(options));
   return {
     // A device that cannot even be named is none of ours to offer; one that was known stays, unhealthy.
     read: async () => {
-      await renewal.beforeLook();
-      const all = await probe.devices();
-      renewal.afterLook(all);
+      const all = await renewal.look();
       const told = all.filter(({ uuid }) => uuid !== '');
       const peers = await links.look(told);
       return told.map((device) => deviceOf(device, { ...options, peers }));
@@ -58,28 +56,36 @@ export function openProbe(options: ProbeOptions, hooks: ProbeHooks): OpenProbe {
   };
 }
 
-/** When the library must be opened anew: devices that came since are not seen by it, lost ones stay lost. */
-export class Renewal {
+/**
+ * Opens the library anew where it would not see, or hear of, what is there: a device that came since it was opened, one
+ * that was lost, and one that is back: nobody listens to it any more.
+ */
+export class Renewal<T extends { readonly error: string | null }> {
   private mark: string | null = null;
+  private lost = 0;
   private looksWithLost = 0;
 
   constructor(
-    private readonly probe: { renew(): Promise<void> },
+    private readonly probe: { devices(): Promise<readonly T[]>; renew?(): Promise<void> },
     private readonly markNow: () => string,
   ) {}
 
-  async beforeLook(): Promise<void> {
+  async look(): Promise<readonly T[]> {
     const mark = this.markNow();
-    const hasChanged = this.mark !== null && this.mark !== mark;
+    if (this.mark !== null && this.mark !== mark) await this.probe.renew?.();
     this.mark = mark;
-    if (!hasChanged && this.looksWithLost < LOOKS_WITH_LOST) return;
-    this.looksWithLost = 0;
-    await this.probe.renew();
+    const devices = await this.probe.devices();
+    if (!this.isStale(devices)) return devices;
+    await this.probe.renew?.();
+    return this.probe.devices();
   }
 
-  afterLook(devices: readonly { readonly error: string | null }[]): void {
-    const hasLost = devices.some(({ error }) => error !== null);
-    this.looksWithLost = hasLost ? this.looksWithLost + 1 : 0;
+  private isStale(devices: readonly T[]): boolean {
+    const lost = devices.filter(({ error }) => error !== null).length;
+    const isBack = lost < this.lost;
+    this.lost = lost;
+    this.looksWithLost = lost > 0 ? (this.looksWithLost + 1) % LOOKS_WITH_LOST : 0;
+    return isBack || (lost > 0 && this.looksWithLost === 0);
   }
 }
 

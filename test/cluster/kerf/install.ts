@@ -20,6 +20,8 @@ export interface KerfOptions {
   readonly splits?: number;
   /** node → how its fake accelerators are linked, a row of native/fake/links: `{n1: 'DGX-1V'}`. */
   readonly links?: Readonly<Record<string, string>>;
+  /** First pause of a device in quarantine. Default 60. */
+  readonly quarantineSeconds?: number;
   readonly onProgress?: (step: string) => void;
 }
 
@@ -105,7 +107,7 @@ async function extenderArgv(cluster: Cluster, kubeconfig: string): Promise<strin
 }
 
 async function startNode(cluster: Cluster, node: ClusterNode, options: KerfOptions): Promise<void> {
-  const { splits = 10, links } = options;
+  const { splits = 10, quarantineSeconds = 60, links } = options;
   await layFakeGpus(cluster, node, links?.[node.name]);
   const plugin = PROGRAMS.plugin(node.name);
   const monitor = PROGRAMS.monitor(node.name);
@@ -122,6 +124,7 @@ async function startNode(cluster: Cluster, node: ClusterNode, options: KerfOptio
     argv: [
       ...[process.execPath, ARTEFACTS.devicePlugin, '--node-name', node.name, '--kubeconfig', agent],
       ...['--library-dir', ARTEFACTS.libraries, '--nvml-library', ARTEFACTS.fakeNvml],
+      ...['--device-dir', `${FAKE_DIR}/dev`, '--quarantine-seconds', String(quarantineSeconds)],
       ...['--splits', String(splits), '--metrics-listen', `127.0.0.1:${pluginPort(node.name)}`],
     ],
   });

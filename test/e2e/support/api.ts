@@ -33,6 +33,10 @@ export interface ContainerStatus {
   readonly name: string;
   readonly restartCount: number;
   readonly containerID?: string;
+  readonly allocatedResourcesStatus?: readonly {
+    readonly name: string;
+    readonly resources?: readonly { readonly resourceID: string; readonly health?: string }[];
+  }[];
   readonly state: {
     readonly running?: { readonly startedAt: string };
     readonly waiting?: { readonly reason: string; readonly message?: string };

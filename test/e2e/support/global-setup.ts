@@ -22,8 +22,13 @@ export default async function setup(): Promise<() => Promise<void>> {
       workloadFiles: WORKLOAD_FILES,
       onProgress: say,
     });
-    const values = { 'vendors.amd.enabled': 'true' };
-    await installKerf(cluster, { values, splits: SIZE.splits, links: { n1: 'DGX-1V' }, onProgress: say });
+    await installKerf(cluster, {
+      values: { 'vendors.amd.enabled': 'true' },
+      splits: SIZE.splits,
+      links: { n1: 'DGX-1V' },
+      quarantineSeconds: 5,
+      onProgress: say,
+    });
   }
   return async () => {
     if (!keeps) await downCluster(JOURNEY_CLUSTER);
