@@ -7,6 +7,7 @@ import { createMetrics } from '../device-plugin/metrics.js';
 import { BUILD_METRIC } from '../src/adapters/exposition/own-registry.js';
 import { DEVICE_POLICY_NAMES, NODE_POLICY_NAMES } from '../src/core/policies.js';
 import { ESCAPE_METRICS } from '../src/observing/escape-metrics.js';
+import { SHARING_METRICS } from '../src/observing/sharing-metrics.js';
 import { METRICS } from '../src/observing/metrics.js';
 import { SCHEDULER_METRICS } from '../src/observing/scheduler-metrics.js';
 import * as names from '../src/wire/names.js';
@@ -73,7 +74,13 @@ const pluginMetrics = () =>
     .map(({ name, type, help, labelNames }) => ({ name, kind: type, help, labels: labelNames }));
 
 describe('docs/metrics.md', () => {
-  const tables = [BUILD_METRIC, ...METRICS, ...ESCAPE_METRICS, ...Object.values(SCHEDULER_METRICS)];
+  const tables = [
+    BUILD_METRIC,
+    ...METRICS,
+    ...SHARING_METRICS,
+    ...ESCAPE_METRICS,
+    ...Object.values(SCHEDULER_METRICS),
+  ];
 
   it('lists every metric with its kind, unit, labels and help, and no other', () => {
     const plugin = pluginMetrics().map((metric) => ({ ...metric, unit: null }));

@@ -66,6 +66,7 @@ describe('the arbiter', () => {
     say(waiting, { demand_ns: START });
     arbiter.tick(START);
     expect([rateOf(waiting), rateOf(other)]).toEqual([980, 700]);
+    expect(arbiter.words().map(({ cores }) => cores)).toEqual([980, 700]);
     expect(pageOf(waiting).arbiterBeatNs).toBe(START);
     say(other, { demand_ns: START + 10_000_000 });
     arbiter.tick(START + 10_000_000);

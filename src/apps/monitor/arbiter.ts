@@ -8,7 +8,7 @@
 // stays as it was last said. Devices whose slices are all hard and fit are left alone: there is nothing to decide.
 import { needsArbiter, ratesOf, type Sharer, usedOf } from '../../core/arbiter.js';
 import { isNear } from '../../core/elastic.js';
-import { type MiB, milliCores, NO_CORES, WHOLE_DEVICE } from '../../core/units.js';
+import { type MiB, type MilliCores, milliCores, NO_CORES, WHOLE_DEVICE } from '../../core/units.js';
 import { divideAmong, type Lendable } from '../../adapters/region/divide.js';
 import { LiveSlot, type Look } from '../../adapters/region/live-slot.js';
 import type { DeviceLimit } from '../../wire/limits.js';
@@ -44,6 +44,14 @@ export interface ArbitratedSlot {
   readonly folder: string;
   /** Whether its memory may pass the guaranteed part, by the policy. */
   readonly mayBorrow: boolean;
+}
+
+/** null: not the arbiter's to say. */
+export interface Word {
+  readonly folder: string;
+  readonly deviceId: string;
+  readonly cores: MilliCores | null;
+  readonly memory: MiB | null;
 }
 
 export class Arbiter {
@@ -179,11 +187,13 @@ export class Arbiter {
       slot?.storeMemoryNow(index, limit.guaranteed ?? limit.memory);
   }
 
-  /** What is said now to whom there is something to say. */
-  rates(): readonly { readonly folder: string; readonly uuid: string; readonly rate: number }[] {
-    return this.shared
-      .flat()
-      .map(({ slot, limit, rate }) => ({ folder: slot.folder, uuid: limit.uuid, rate }));
+  /** What each slice may use at this moment, where it has a share, or a ceiling above its guaranteed part. */
+  words(): readonly Word[] {
+    return this.devices.flat().map(({ slot, index, limit, rate }) => ({
+      ...{ folder: slot.folder, deviceId: limit.uuid },
+      cores: isLimited(limit) ? milliCores(rate === 0 ? limit.cores : rate) : null,
+      memory: isElastic(limit) ? (slot.memoryNow(index) ?? limit.memory) : null,
+    }));
   }
 
   close(): void {
