@@ -7,10 +7,14 @@ import { askRuntime } from '../src/adapters/cri/runtime.js';
 import { plain, serveRoutes } from '../src/adapters/http/routes.js';
 import { createKubeClient } from '../src/adapters/kubernetes/client.js';
 import { loadCredentials } from '../src/adapters/kubernetes/credentials.js';
+import { Proc } from '../src/adapters/processes/proc.js';
 import { readVendors } from '../src/adapters/vendors-file.js';
+import type { GivenSlot } from '../src/core/given.js';
 import { CdiGate } from './cdi-gate.js';
+import { ForeignMemory } from './foreign.js';
 import { type PluginOptions, readOptions } from './options.js';
 import { openProbe } from './probe.js';
+import { type BoundSlot, slicesOf } from './slot.js';
 import { Room } from './room.js';
 import { encodeRows } from './slot-rows.js';
 import { SlotStore } from './slots.js';
@@ -28,6 +32,7 @@ async function run(options: PluginOptions, log: Logger): Promise<void> {
     onUnlinked: (fault) => log.warn({ err: fault }, 'the driver does not tell how devices are linked'),
     onDeaf: (fault) => log.warn({ err: fault }, 'the driver tells no events: devices are looked at only'),
     onEvent: (event) => room.devices.hear(event),
+    foreign: new ForeignMemory(new Proc(options.procDir), () => store.bound().map(givenSlot)),
   });
   const room = new Room({ options, vendor, client, store, probe: probe.read, clock: systemClock, log });
   const gate = gateOf(options, room, log);
@@ -43,6 +48,12 @@ async function run(options: PluginOptions, log: Logger): Promise<void> {
   await room.start();
   await gate.start();
 }
+
+const givenSlot = ({ slot, owner }: BoundSlot): GivenSlot => ({
+  slot,
+  podUid: owner.podUid,
+  deviceIds: slicesOf(owner).map(({ deviceId }) => deviceId),
+});
 
 function gateOf(options: PluginOptions, room: Room, log: Logger): CdiGate {
   return new CdiGate({

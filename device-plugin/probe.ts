@@ -6,6 +6,7 @@ import type { Peers, ProbedDevice } from '../src/adapters/probes/contract.js';
 import { librariesOf, openProbe as openVendorProbe } from '../src/adapters/probes/open.js';
 import { BYTES_PER_MIB, mib, WHOLE_DEVICE } from '../src/core/units.js';
 import { DOUBLE_BIT_ECC, xidRule } from '../src/vendors/index.js';
+import type { ForeignMemory } from './foreign.js';
 import type { DeviceEvent } from './health.js';
 import type { Probe } from './inventory.js';
 import { LinkWatch } from './links.js';
@@ -23,6 +24,7 @@ export interface ProbeHooks {
   /** Devices cannot tell of themselves; they are looked at all the same. Once for each reason. */
   readonly onDeaf: (fault: unknown) => void;
   readonly onEvent: (event: DeviceEvent) => void;
+  readonly foreign: Pick<ForeignMemory, 'take'>;
 }
 
 type ProbeOptions = Pick<
@@ -50,7 +52,8 @@ export function openProbe(options: ProbeOptions, hooks: ProbeHooks): OpenProbe {
       const all = await renewal.look();
       const told = all.filter(({ uuid }) => uuid !== '');
       const peers = await links.look(told);
-      return told.map((device) => deviceOf(device, { ...options, peers }));
+      const devices = told.map((device) => deviceOf(device, { ...options, peers }));
+      return hooks.foreign.take(devices, told);
     },
     close: () => probe.close(),
   };

@@ -13,15 +13,19 @@ export function overcommitted(facts: NodeFacts, entries: readonly Overcommit[]):
   return { ...facts, devices: facts.devices.map((device) => widened(device, entry)) };
 }
 
-/** Hardware that cuts itself gives what it has; a device whose owner gives nothing out (no splits) stays closed. */
+/**
+ * Hardware that cuts itself gives what it has; a device whose owner gives nothing out (no splits) stays closed. What
+ * others hold of its memory (wire/inventory: foreignMiB) is taken from what may be given, not from what is multiplied.
+ */
 function widened(device: Device, { memory = 1, cores = 1, splits = device.splits }: Overcommit): Device {
   if (device.cuts !== undefined || device.splits === 0) return device;
+  const there = device.physical ?? { memory: device.memory, cores: device.cores, splits: device.splits };
+  const foreign = there.memory - device.memory;
   const given = {
-    memory: Math.floor(device.memory * memory) as MiB,
+    memory: Math.max(0, Math.floor(there.memory * memory) - foreign) as MiB,
     cores: Math.floor(device.cores * cores) as MilliCores,
     splits,
   };
   const isSame = given.memory === device.memory && given.cores === device.cores && splits === device.splits;
-  const { memory: there, cores: compute, splits: told } = device;
-  return isSame ? device : { ...device, ...given, physical: { memory: there, cores: compute, splits: told } };
+  return isSame ? device : { ...device, ...given, physical: there };
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Words of the reconciler: what it reads, what it may find, and whom that concerns.
+import type { HoldingProcess } from '../core/given.js';
 import type { Result } from '../core/result.js';
 import type { LimitsPage } from '../wire/limits.js';
 import type { Region } from '../wire/region.js';
@@ -25,18 +26,10 @@ export const ESCAPE_REASONS = [
 export type EscapeReason = (typeof ESCAPE_REASONS)[number];
 
 /** A process that holds memory of a device: what the driver says of it, and what the kernel does. */
-export interface Holder {
-  readonly deviceId: string;
+export interface Holder extends HoldingProcess {
   readonly pid: number;
   /** Tells a reused pid. */
   readonly startTicks: number;
-  readonly usedBytes: number;
-  /** Of its cgroup; empty outside pods, and where the runtime's cgroups do not name them. */
-  readonly podUid: string;
-  /** Of its cgroup; empty outside containers. */
-  readonly containerId: string;
-  /** Whose files it has mounted; empty where none are. */
-  readonly slot: string;
   /** Its pid where it lives. */
   readonly innerPid: number;
   /** It announced itself, or the library is mapped in it. */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compares what the driver counts with what regions admit, and both with what was given. Pure: readings in, suspicions
 // out. What it takes to believe one stands in confirm.ts.
+import { foreignBytes, type GivenSlot, isGiven, podOf } from '../core/given.js';
 import type { Slice } from '../core/placement.js';
 import { BYTES_PER_MIB } from '../core/units.js';
 import type { RegionDevice } from '../wire/region.js';
-import type { SlotRecord } from '../wire/slots.js';
+import { ENFORCEMENT_OFF, type SlotRecord } from '../wire/slots.js';
 import type { Drift, EscapeReason, Holder, Sight, SlotFiles, Suspicion } from './escape.js';
 import { filesSuspicions } from './slot-files.js';
 
@@ -22,11 +23,12 @@ export interface Judgement {
 
 /** `allowed`: of the look before. */
 export function judge(seen: Sight, allowed: ReadonlyMap<string, number> = new Map()): Judgement {
-  const sight = { ...seen, holders: seen.holders.map((holder) => withPod(holder, seen.slots)) };
+  const given = seen.slots.map(givenSlot);
+  const holders = seen.holders.map((holder) => ({ ...holder, podUid: podOf(holder, given) }));
+  const sight = { ...seen, holders };
   const held = sight.slots.filter(isHeld);
   const parts = held.flatMap((slot) => slot.slices.map((_, index) => partOf(sight, { slot, index })));
-  const owned = new Set(parts.flatMap(({ holders }) => holders));
-  const strangers = sight.holders.filter((holder) => !owned.has(holder) && !isUnheld(sight, holder));
+  const strangers = holders.filter((holder) => !isGiven(holder, given));
   const next = new Map(parts.map((part) => [part.key, allowedOf(part, allowed.get(part.key))]));
   return {
     suspicions: [
@@ -37,26 +39,19 @@ export function judge(seen: Sight, allowed: ReadonlyMap<string, number> = new Ma
     drifts: parts.map(({ slot, slice, drift }) => ({
       ...{ slot: slot.slot, deviceId: slice.deviceId, bytes: Math.max(0, drift) },
     })),
-    foreign: foreignOf(strangers),
+    foreign: foreignBytes(holders, given),
     allowed: next,
   };
 }
 
-/** Cgroups that name no pod name a container: whose files it has mounted was the runtime's doing, and tells its pod. */
-function withPod(holder: Holder, slots: readonly SlotRecord[]): Holder {
-  if (holder.podUid !== '' || holder.containerId === '') return holder;
-  return { ...holder, podUid: slots.find(({ slot }) => slot === holder.slot)?.pod.uid ?? '' };
-}
-
 /** A vendor whose slices nobody enforces has neither page nor region. */
-const isHeld = ({ enforcement }: SlotRecord): boolean => !enforcement.startsWith('off');
+const isHeld = ({ enforcement }: SlotRecord): boolean => enforcement !== ENFORCEMENT_OFF;
 
-function isUnheld({ slots }: Sight, { podUid, deviceId }: Holder): boolean {
-  return slots.some(
-    (slot) =>
-      !isHeld(slot) && slot.pod.uid === podUid && slot.slices.some((each) => each.deviceId === deviceId),
-  );
-}
+const givenSlot = ({ slot, pod, slices }: SlotRecord): GivenSlot => ({
+  slot,
+  podUid: pod.uid,
+  deviceIds: slices.map(({ deviceId }) => deviceId),
+});
 
 /** One slice, who holds memory of its device for it, and what its region says. */
 interface Part {
@@ -171,13 +166,6 @@ function strangerSuspicion({ node, slots }: Sight, holder: Holder): Suspicion {
 function whereabouts({ podUid, containerId }: Holder): string {
   if (podUid !== '') return `of pod ${podUid}`;
   return containerId === '' ? 'outside all pods' : `of container ${containerId.slice(0, 12)}`;
-}
-
-function foreignOf(strangers: readonly Holder[]): ReadonlyMap<string, number> {
-  const foreign = new Map<string, number>();
-  for (const { deviceId, usedBytes } of strangers)
-    foreign.set(deviceId, (foreign.get(deviceId) ?? 0) + usedBytes);
-  return foreign;
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((all, each) => all + each, 0);

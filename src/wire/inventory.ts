@@ -2,11 +2,12 @@
 // Letter: the devices of a node, as the annotation kerf.dev/inventory-<vendor>. Written by the node's agent on change.
 //
 //   {"v":1,"devices":[{"id":"GPU-…","index":0,"model":"NVIDIA A100-SXM4-40GB","memoryMiB":40960,"corePercent":100,
-//                      "splits":10,"numa":0,"mode":"mig","healthy":true,"reason":""}],
+//                      "foreignMiB":2048,"splits":10,"numa":0,"mode":"mig","healthy":true,"reason":""}],
 //    "links":[["NV12","SYS"],["SYS"]]}
 //
+// foreignMiB is what processes outside Kerf hold of the memory: it is not given out. Left out where it is nothing.
 // links is left out where nobody knows them (see wire/links): two devices of one NUMA node then count as nearer.
-import type { Device } from '../core/device.js';
+import { type Device, physicalMemory } from '../core/device.js';
 import { err, ok, type Result } from '../core/result.js';
 import type { LinkMatrix } from '../core/topology.js';
 import { mib, milliCores } from '../core/units.js';
@@ -28,7 +29,7 @@ export function encodeInventory(devices: readonly Device[], links: LinkTriangle 
     id: device.id,
     index: device.index,
     model: device.model,
-    memoryMiB: device.memory,
+    ...memoryRow(device),
     corePercent: device.cores / 10,
     splits: device.splits,
     ...(device.numa === null ? {} : { numa: device.numa }),
@@ -37,6 +38,11 @@ export function encodeInventory(devices: readonly Device[], links: LinkTriangle 
     ...(device.reason === '' ? {} : { reason: device.reason }),
   }));
   return JSON.stringify({ v: INVENTORY_VERSION, devices: rows, ...(links === null ? {} : { links }) });
+}
+
+function memoryRow(device: Device): object {
+  const there = physicalMemory(device);
+  return { memoryMiB: there, ...(device.memory < there && { foreignMiB: there - device.memory }) };
 }
 
 export function decodeInventory(vendor: string, text: string): Result<Announced, string> {
@@ -68,7 +74,7 @@ function withLinks(vendor: string, devices: readonly Device[], said: unknown): R
 
 function decodeDevice(vendor: string, row: unknown): Device | null {
   if (!isRecord(row) || !isReadable(row)) return null;
-  return {
+  return withoutForeign(row, {
     id: row.id as string,
     vendor,
     index: row.index as number,
@@ -80,12 +86,20 @@ function decodeDevice(vendor: string, row: unknown): Device | null {
     ...(row.mode === undefined ? {} : { mode: row.mode as string }),
     isHealthy: row.healthy as boolean,
     reason: typeof row.reason === 'string' ? row.reason : '',
-  };
+  });
+}
+
+/** What others hold is there, and cannot be given out. */
+function withoutForeign({ foreignMiB = 0 }: Record<string, unknown>, device: Device): Device {
+  if (foreignMiB === 0) return device;
+  const { memory, cores, splits } = device;
+  const left = mib(Math.max(0, memory - (foreignMiB as number)));
+  return { ...device, memory: left, physical: { memory, cores, splits } };
 }
 
 function isReadable(row: Record<string, unknown>): boolean {
   const isNamed = typeof row.id === 'string' && row.id !== '' && typeof row.model === 'string';
-  const isCounted = [row.index, row.memoryMiB, row.splits].every(isCount);
+  const isCounted = [row.index, row.memoryMiB, row.splits, row.foreignMiB ?? 0].every(isCount);
   const isSized = typeof row.corePercent === 'number' && isCount(Math.round(row.corePercent * 10));
   return isNamed && isCounted && isSized && typeof row.healthy === 'boolean' && isMode(row.mode);
 }

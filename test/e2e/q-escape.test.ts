@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Journey q: who gets past his slice is found from outside his container, told, and stopped where the policy says so;
 // his neighbour on the device notices nothing.
+import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ARTEFACTS } from '../cluster/kerf/artefacts.js';
+import { FAKE_DIR } from '../cluster/kerf/fake-gpus.js';
 import { getInside } from '../cluster/kerf/install.js';
 import { monitorPort } from '../cluster/kerf/ports.js';
 import { devicesOf, endJourney, execIn, type Journey, startJourney } from './support/journey.js';
@@ -14,6 +17,8 @@ const METRICS = `http://127.0.0.1:${monitorPort('n1')}/metrics`;
 const PAST_THE_LIBRARY = 'LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libcuda.so.1';
 /** Long enough to be found, and no journey waits for it in vain. */
 const HOLD_S = 6;
+
+const INVENTORY = 'kerf.dev/inventory-nvidia';
 
 interface ConfigMap {
   readonly data: Readonly<Record<string, string>>;
@@ -103,5 +108,43 @@ describe('a tenant who gets past his slice', () => {
     const told = await eventOf('RegionUnreadable', 'the region of container main');
     expect(told.message).toContain('region has 0 bytes');
     expect(await found('RegionUnreadable')).toBe(1);
+  });
+});
+
+describe('memory of a process outside Kerf', () => {
+  let journey: Journey;
+  let holding: Promise<unknown>;
+
+  const inventory = async (): Promise<string> => {
+    const node = await journey.api.get<{ metadata: { annotations: Record<string, string> } }>(
+      '/api/v1/nodes/n2',
+    );
+    return node.metadata.annotations[INVENTORY] ?? '';
+  };
+
+  beforeAll(async () => {
+    journey = await startJourney('q');
+    const env = `KERF_FAKE_DIR=${FAKE_DIR} LD_LIBRARY_PATH=${dirname(ARTEFACTS.fakeNvml)}`;
+    const script = `echo $$ > /run/outside.pid; ${env} exec ${ARTEFACTS.workload} alloc 100000 --hold 120`;
+    holding = journey.cluster.exec('n2', ['sh', '-c', script]);
+  });
+  afterAll(() => endJourney(journey));
+
+  it('is not given out while it is held, and is when it is free', async () => {
+    await waitFor('an inventory without it', async () => (await inventory()).includes('"foreignMiB":'));
+    expect(Number(/"foreignMiB":(\d+)/.exec(await inventory())?.[1])).toBeGreaterThanOrEqual(100_000);
+    const spec = { nodeSelector: { 'kubernetes.io/hostname': 'n2' } };
+    const large = pod('large', [container({ mem: 60_000 })], { namespace: journey.namespace, spec });
+    await journey.api.createAll([large]);
+    await waitFor('its refusal', async () => {
+      const events = await journey.api.events(journey.namespace, 'large');
+      return events.find(
+        ({ reason, message }) => reason === 'FailedScheduling' && message.includes('memory'),
+      );
+    });
+    await journey.cluster.exec('n2', ['sh', '-c', 'kill $(cat /run/outside.pid)']);
+    await holding;
+    await journey.api.running(journey.namespace, 1);
+    expect(await inventory()).not.toContain('foreignMiB');
   });
 });

@@ -8,6 +8,7 @@ import type { Slice } from '../../../src/core/placement.js';
 import { place } from '../../../src/core/place.js';
 import { DEFAULT_RULES } from '../../../src/core/policies.js';
 import { ANY_DEVICE, type SliceRequest } from '../../../src/core/request.js';
+import { mib, milliCores } from '../../../src/core/units.js';
 import { aDevice, anAssumption, aRequest, aState, aWish, someFacts, WHOLE } from '../../builders/core.js';
 
 const POOL = new Map([
@@ -47,6 +48,14 @@ describe('overcommit', () => {
   ])('%s is left alone', (_, device) => {
     const told = someFacts({ devices: [device] });
     expect(overcommitted(told, [{ nodes: {}, memory: 2, splits: 30 }]).devices).toEqual([device]);
+  });
+
+  it('is of what is there, and what others hold is taken from what may be given', () => {
+    const physical = { memory: mib(40_960), cores: milliCores(1000), splits: 10 };
+    const told = someFacts({ devices: [aDevice({ memory: 30_960, physical })] });
+    const [device] = overcommitted(told, [{ nodes: {}, memory: 1.5 }]).devices;
+    expect(device).toMatchObject({ memory: 51_440, physical });
+    expect(overcommitted(told, [{ nodes: {}, memory: 1 }]).devices).toEqual(told.devices);
   });
 
   it('rounds down to whole units', () => {

@@ -15,7 +15,7 @@ const arbitrated = { ...limit, rate: milliCores(10), weight: 3, isSoft: true as 
 const reasons = (sight: Sight) => judge(sight).suspicions.map(({ reason }) => reason);
 
 const UNENFORCED = aSight({
-  slots: [aSlot({ enforcement: 'off: no library' })],
+  slots: [aSlot({ enforcement: 'off' })],
   files: new Map([['s1', someFiles({ region: null, page: null })]]),
   holders: [aHolder({ hasLibrary: false, usedBytes: 9000 * MIB })],
 });
