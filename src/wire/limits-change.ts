@@ -61,11 +61,17 @@ function isSameSlice(there: LimitsPage, wanted: LimitsPage): boolean {
   return nameOf(there) === nameOf(wanted);
 }
 
-/** A ceiling that falls takes the arbiter's one along; one that rises leaves it to the arbiter. */
+/**
+ * A ceiling that falls takes the arbiter's one along, and so does a promise that rises. What is new above the promise is
+ * the arbiter's to lend.
+ */
 function merged(there: DeviceLimit | undefined, wanted: DeviceLimit, by: Writer): DeviceLimit {
   if (by === 'arbiter') return wanted;
-  const now = wanted.memoryNow ?? there?.memoryNow;
-  return now === undefined ? wanted : { ...wanted, memoryNow: mib(Math.min(now, wanted.memory)) };
+  const { memory, guaranteed } = wanted;
+  const now =
+    wanted.memoryNow ?? there?.memoryNow ?? (there?.guaranteed === undefined ? guaranteed : undefined);
+  if (now === undefined) return wanted;
+  return { ...wanted, memoryNow: mib(Math.min(Math.max(now, guaranteed ?? 0), memory)) };
 }
 
 function fieldsOf(devices: number, by: Writer): { readonly offset: number; readonly size: number }[] {

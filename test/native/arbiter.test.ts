@@ -180,6 +180,16 @@ describe('memory that is not promised', () => {
     expect(memoryNowOf(slice)).toBe(1000);
   });
 
+  it('has no end below the part of a slice that may grow no more', () => {
+    const slice = elastic(1000, 3000);
+    slice.grant({ gpu: machine.gpu(0), mib: 3000, compute: { guaranteed: mib(1000), memoryNow: mib(1000) } });
+    arbitrate(slice);
+    slice.grant({ gpu: machine.gpu(0), mib: 2000 });
+    arbitrate(slice);
+    arbiter.divide(START, () => ALL);
+    expect(memoryNowOf(slice)).toBe(2000);
+  });
+
   it('grows and is given back under a running program', async () => {
     const slice = elastic(1000, 3000);
     slice.grant({ gpu: machine.gpu(0), mib: 3000, compute: { guaranteed: mib(1000), memoryNow: mib(1000) } });

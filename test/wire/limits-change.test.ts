@@ -78,6 +78,13 @@ describe('a page changed in place', () => {
     expect(stored(there, aPage({ memory: mib(1024) }), 'grant').devices[0]?.memoryNow).toBe(1024);
   });
 
+  it('takes the arbiter’s ceiling up with a promise, and lends nothing of a ceiling that is new', () => {
+    const there = aPage({ memory: mib(8192), guaranteed: mib(1024), memoryNow: mib(2048) });
+    const promised = aPage({ memory: mib(8192), guaranteed: mib(3000) });
+    expect(stored(there, promised, 'grant').devices[0]?.memoryNow).toBe(3000);
+    expect(stored(aPage(), promised, 'grant').devices[0]?.memoryNow).toBe(3000);
+  });
+
   it.each<[string, Uint8Array]>([
     ['no page', new Uint8Array(4096)],
     ['another container’s', encodeLimits(aPage({}, { container: 'd' }))],

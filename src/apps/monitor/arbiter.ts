@@ -204,7 +204,9 @@ export class Arbiter {
 
 /** Others take what they can get: nobody counts their time. */
 const isLimited = ({ cores }: DeviceLimit): boolean => cores > 0 && cores < WHOLE_DEVICE;
-const isElastic = ({ memory, guaranteed }: DeviceLimit): boolean => (guaranteed ?? memory) < memory;
+/** Or was: what its page says of now must not outlive its ceiling. */
+const isElastic = ({ memory, guaranteed, memoryNow }: DeviceLimit): boolean =>
+  (guaranteed ?? memory) < memory || memoryNow !== undefined;
 
 function grantOf({ cores, weight, isSoft, isHigh }: DeviceLimit): Omit<Sharer, 'isWaiting' | 'used'> {
   return { share: cores, weight: weight ?? 1, isSoft: isSoft === true, isHigh: isHigh === true };
