@@ -4,6 +4,7 @@ import type { ContainerKind } from '../src/core/request.js';
 import { isRecord } from '../src/wire/json.js';
 import { PLACEMENT } from '../src/wire/names.js';
 import { type ContainerLike, containersOf } from '../src/wire/pod-shape.js';
+import { workloadOf } from '../src/wire/pod-workload.js';
 import { parseQuantity, wholeOf } from '../src/wire/quantity.js';
 import type { Asking } from './handover.js';
 import type { ContainerName } from './slot.js';
@@ -23,6 +24,8 @@ export interface PodView {
   readonly asking: readonly Asking[];
   /** Runtime's id per running container, without its scheme. */
   readonly running: ReadonlyMap<string, string>;
+  /** Who made it; empty: nobody. */
+  readonly workload: string;
 }
 
 /** Total: a field that is not there reads as empty. */
@@ -44,6 +47,7 @@ export function projectPod(raw: unknown, resource: string): PodView {
     containers: places.map(({ container, kind }) => ({ name: container.name, kind })),
     asking: places.flatMap(({ container, kind }) => askingOf(container, kind, resource)),
     running: runningOf(status),
+    workload: workloadOf(metadata),
   };
 }
 

@@ -129,7 +129,7 @@ export class Room implements PluginDuties {
   }
 
   rows(): readonly SlotRow[] {
-    return rowsOf(this.living(), (slot) => this.enforcement.of(slot));
+    return rowsOf(this.living(), { enforcement: this.enforcement, pods: this.pods });
   }
 
   private fault(what: string, fault: unknown): void {

@@ -15,12 +15,15 @@ export type SlotRow =
       readonly enforcement: Enforcement;
     };
 
-export function rowsOf(
-  slots: readonly Slot[],
-  enforcementOf: (slot: string) => Enforcement,
-): readonly SlotRow[] {
+/** What is known beside the slots. */
+export interface Known {
+  readonly enforcement: { of(slot: string): Enforcement };
+  readonly pods: { lastSeen(podUid: string): { readonly workload: string } | undefined };
+}
+
+export function rowsOf(slots: readonly Slot[], { enforcement: held, pods }: Known): readonly SlotRow[] {
   return slots.map((slot) => {
-    const enforcement = enforcementOf(slot.slot);
+    const enforcement = held.of(slot.slot);
     if (!isBound(slot)) return { slot: slot.slot, ids: slot.ids, pod: null, enforcement };
     const { podUid: uid, namespace, pod: name, container, containers } = slot.owner;
     return {
@@ -31,6 +34,7 @@ export function rowsOf(
       kind: containers.find((entry) => entry.name === container)?.kind ?? 'app',
       slices: slicesOf(slot.owner),
       enforcement,
+      workload: pods.lastSeen(uid)?.workload ?? '',
     };
   });
 }

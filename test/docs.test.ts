@@ -8,6 +8,7 @@ import { BUILD_METRIC } from '../src/adapters/exposition/own-registry.js';
 import { DEVICE_POLICY_NAMES, NODE_POLICY_NAMES } from '../src/core/policies.js';
 import { ESCAPE_METRICS } from '../src/observing/escape-metrics.js';
 import { SHARING_METRICS } from '../src/observing/sharing-metrics.js';
+import { LEDGER_METRICS } from '../src/observing/ledger-metrics.js';
 import { METRICS } from '../src/observing/metrics.js';
 import { SCHEDULER_METRICS } from '../src/observing/scheduler-metrics.js';
 import * as names from '../src/wire/names.js';
@@ -79,6 +80,7 @@ describe('docs/metrics.md', () => {
     ...METRICS,
     ...SHARING_METRICS,
     ...ESCAPE_METRICS,
+    ...LEDGER_METRICS,
     ...Object.values(SCHEDULER_METRICS),
   ];
 

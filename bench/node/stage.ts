@@ -36,7 +36,7 @@ export class Stage {
     const memory = mib(grant.mib);
     const cores = grant.compute?.cores ?? milliCores(0);
     this.records.push({
-      ...{ slot, ids: [slot], container: 'main', kind: 'app', enforcement: 'enforced' },
+      ...{ slot, ids: [slot], container: 'main', kind: 'app', enforcement: 'enforced', workload: '' },
       pod: { namespace: 'bench', name: `pod-${slot}`, uid: slot },
       slices: [{ deviceId: grant.gpu.uuid, memory, cores, isHigh: false, isAlone: false }],
     });

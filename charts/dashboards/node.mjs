@@ -54,6 +54,23 @@ export const node = {
     },
     {
       type: 'timeseries',
+      title: 'Busy share of devices',
+      unit: 'percentunit',
+      help: 'Share of the driver’s last sample in which anything ran.',
+      ask: { '{{node}} {{device}}': 'kerf_device_busy_ratio{node=~"$node"}' },
+    },
+    {
+      type: 'timeseries',
+      title: 'Where device time goes',
+      unit: 'percentunit',
+      help: 'Used by slices, unattributed, idle: together the whole time.',
+      ask: {
+        '{{node}} {{state}}':
+          'sum by (node, state) (rate(kerf_device_time_seconds_total{node=~"$node"}[$__rate_interval])) / on (node) group_left sum by (node) (rate(kerf_device_time_seconds_total{node=~"$node"}[$__rate_interval]))',
+      },
+    },
+    {
+      type: 'timeseries',
       title: 'Memory in use that no slice counts',
       unit: 'bytes',
       help: 'Of the driver, of contexts, and of processes outside Kerf.',

@@ -15,13 +15,14 @@ import { librariesOf } from '../adapters/probes/open.js';
 import { joinedSlots, slotsClient } from '../adapters/plugin/slots-client.js';
 import { startArbiter } from './monitor/arbitrate.js';
 import { followPolicy, openCluster } from './monitor/cluster.js';
+import { startLedger } from './monitor/ledger.js';
 import { startLook } from './monitor/look.js';
 import { readMonitorOptions } from './monitor/options.js';
 import type { Context, Part } from './monitor/part.js';
 import { startReconcile } from './monitor/reconcile.js';
 
 /** What the monitor is made of, beside the arbiter. */
-const PARTS: readonly ((context: Context) => Part)[] = [startLook, startReconcile];
+const PARTS: readonly ((context: Context) => Part)[] = [startLook, startReconcile, startLedger];
 
 const log = pino({ name: 'kerf-monitor', level: process.env.KERF_LOG_LEVEL ?? 'info' });
 

@@ -47,6 +47,14 @@ export interface NodeRule {
   readonly lendMemory?: boolean;
 }
 
+/** What an hour of a device costs, for `kerf usage`. */
+export interface Prices {
+  /** Shown beside the figures; absent: none. */
+  readonly currency?: string;
+  /** The first that matches a device's model (`*` stands for any letters) counts. */
+  readonly models: readonly { readonly model: string; readonly perGpuHour: number }[];
+}
+
 /** As it is written (scheduler-config/policy.schema.json). */
 export interface PolicyDocument {
   readonly version: 1;
@@ -54,6 +62,7 @@ export interface PolicyDocument {
   readonly rules?: readonly PolicyRule[];
   readonly overcommit?: readonly Overcommit[];
   readonly node?: readonly NodeRule[];
+  readonly prices?: Prices;
 }
 
 export const NO_POLICY: PolicyDocument = { version: 1 };

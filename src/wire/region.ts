@@ -86,6 +86,24 @@ export function decodeRegion(bytes: Uint8Array): Result<Region, string> {
   return ok({ devices, processes, attached, telemetry });
 }
 
+/** A device's counters without the processes' part in them. */
+export type RegionHead = readonly Omit<RegionDevice, 'classBytes'>[];
+
+/** Of the bytes before the slots, for whoever looks often. The error is one sentence; nothing is thrown. */
+export function decodeRegionHead(bytes: Uint8Array): Result<RegionHead, string> {
+  if (bytes.byteLength < REGION_AT.slots)
+    return err(`region has ${bytes.byteLength} bytes, not ${REGION.bytes}`);
+  const view = viewOf(bytes);
+  const problem = headerProblem(view);
+  if (problem !== null) return err(problem);
+  const devices = DEVICES.map((index) => readDevice(view, REGION_AT.devices + index * REGION.deviceBytes));
+  return devices.includes(null)
+    ? err('region device counters are out of range')
+    : ok(devices as unknown as RegionHead);
+}
+
+const DEVICES = [...Array(REGION.devicesMax).keys()];
+
 /** What the header must say, field by field. */
 const HEADER = [
   ['magic', REGION_AT.magic, REGION.magic],

@@ -2,7 +2,8 @@
 // LETTER slots: what the device plugin has given out on its node, served at /v1/slots and read by the monitor.
 //
 //   [{"slot":"5f…","ids":["slot-0001"],"pod":{"namespace":"a","name":"p","uid":"…"},"container":"main",
-//     "kind":"app","slices":[{"deviceId":"GPU-…","memoryMiB":4096,"corePercent":30}],"enforcement":"enforced"}]
+//     "kind":"app","slices":[{"deviceId":"GPU-…","memoryMiB":4096,"corePercent":30}],"enforcement":"enforced",
+//     "workload":"Deployment/web"}]
 import type { Slice } from '../core/placement.js';
 import type { ContainerKind } from '../core/request.js';
 import { err, ok, type Result } from '../core/result.js';
@@ -31,6 +32,8 @@ export interface SlotRecord {
   readonly slices: readonly Slice[];
   /** `enforced`, `off` where nothing of ours could hold it, or why the library does not (`unenforced: …`). */
   readonly enforcement: string;
+  /** Who made the pod, `Deployment/web`; empty: nobody, or it is not known any more. */
+  readonly workload: string;
 }
 
 const KINDS: readonly ContainerKind[] = ['init', 'sidecar', 'app'];
@@ -73,9 +76,12 @@ function decodeSlot(row: unknown): SlotRecord | null {
     container: row.container,
     kind: KINDS.find((kind) => kind === row.kind) ?? 'app',
     slices: slices as Slice[],
-    enforcement: typeof row.enforcement === 'string' ? row.enforcement : 'unknown',
+    enforcement: textOr(row.enforcement, 'unknown'),
+    workload: textOr(row.workload, ''),
   };
 }
+
+const textOr = (value: unknown, otherwise: string): string => (typeof value === 'string' ? value : otherwise);
 
 /** A slot's name is a folder's name on the node: nothing but hex digits passes. */
 export function isSlotName(name: unknown): name is string {

@@ -11,12 +11,13 @@ const slot: SlotRecord = {
   kind: 'sidecar',
   slices: [{ deviceId: 'GPU-1', memory: mib(4096), cores: milliCores(305), isHigh: false, isAlone: false }],
   enforcement: 'enforced',
+  workload: 'Deployment/web',
 };
 
 const GOLDEN =
   '[{"slot":"0123456789abcdef0123456789abcdef","ids":["slot-0001"],"pod":{"namespace":"a","name":"p","uid":"u1"},' +
   '"container":"main","kind":"sidecar","slices":[{"deviceId":"GPU-1","memoryMiB":4096,"corePercent":30.5}],' +
-  '"enforcement":"enforced"}]';
+  '"enforcement":"enforced","workload":"Deployment/web"}]';
 
 const changed = (change: object): string => JSON.stringify([{ ...JSON.parse(GOLDEN)[0], ...change }]);
 
@@ -25,6 +26,8 @@ describe('the letter of slots', () => {
   it('is read as it was written', () => expect(decodeSlots(GOLDEN)).toEqual({ ok: true, value: [slot] }));
   it('leaves out slots nobody owns yet', () =>
     expect(decodeSlots(changed({ pod: null }))).toEqual({ ok: true, value: [] }));
+  it('of a device plugin that does not tell workloads names none', () =>
+    expect(decodeSlots(changed({ workload: undefined }))).toMatchObject({ value: [{ workload: '' }] }));
   it('counts a container of unknown kind as an app', () =>
     expect(decodeSlots(changed({ kind: 'other' }))).toMatchObject({ value: [{ kind: 'app' }] }));
 

@@ -9,7 +9,8 @@ export interface Page {
   readonly body: string;
 }
 
-export type Routes = Readonly<Record<string, () => Promise<Page>>>;
+/** By path; a page is given what stands behind the `?`. */
+export type Routes = Readonly<Record<string, (query: URLSearchParams) => Promise<Page>>>;
 
 export interface Serving {
   /** Where it listens, also when port 0 was asked. */
@@ -44,9 +45,10 @@ function routerOf(routes: Routes): Router {
   return router;
 }
 
-function answering(page: () => Promise<Page>): RequestHandler {
-  return async (_request, response) => {
-    const { status = 200, contentType, body } = await settled(page);
+function answering(page: Routes[string]): RequestHandler {
+  return async (request, response) => {
+    const query = new URL(request.originalUrl, 'http://node').searchParams;
+    const { status = 200, contentType, body } = await settled(() => page(query));
     response.status(status).set('content-type', contentType).send(body);
   };
 }

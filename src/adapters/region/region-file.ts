@@ -6,7 +6,14 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { err, type Result } from '../../core/result.js';
 import { regionIn } from './box.js';
-import { decodeRegion, REGION, type Region } from '../../wire/region.js';
+import {
+  decodeRegion,
+  decodeRegionHead,
+  REGION,
+  REGION_AT,
+  type Region,
+  type RegionHead,
+} from '../../wire/region.js';
 
 /** Neither a link to elsewhere nor a pipe that never answers. */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -16,7 +23,19 @@ export function regionPath(stateFolder: string, slot: string): string {
 }
 
 /** null: there is no such file. The error is one sentence, whatever stands in the file. */
-export async function readRegion(path: string): Promise<Result<Region, string> | null> {
+export const readRegion = (path: string): Promise<Result<Region, string> | null> =>
+  readWith(path, { bytes: REGION.bytes, decode: decodeRegion });
+
+/** The same of the devices' counters alone, an 80th of the bytes. */
+export const readRegionHead = (path: string): Promise<Result<RegionHead, string> | null> =>
+  readWith(path, { bytes: REGION_AT.slots, decode: decodeRegionHead });
+
+interface Reading<T> {
+  readonly bytes: number;
+  readonly decode: (bytes: Uint8Array) => Result<T, string>;
+}
+
+async function readWith<T>(path: string, reading: Reading<T>): Promise<Result<T, string> | null> {
   let file: FileHandle;
   try {
     file = await open(path, FLAGS);
@@ -25,7 +44,7 @@ export async function readRegion(path: string): Promise<Result<Region, string> |
     return code === 'ENOENT' ? null : err(`region cannot be opened: ${code}`);
   }
   try {
-    return await readOpened(file);
+    return await readOpened(file, reading);
   } catch (fault) {
     return err(`region cannot be read: ${(fault as NodeJS.ErrnoException).code}`);
   } finally {
@@ -33,16 +52,19 @@ export async function readRegion(path: string): Promise<Result<Region, string> |
   }
 }
 
-async function readOpened(file: FileHandle): Promise<Result<Region, string>> {
+async function readOpened<T>(
+  file: FileHandle,
+  { bytes: most, decode }: Reading<T>,
+): Promise<Result<T, string>> {
   const stat = await file.stat();
   if (!stat.isFile()) return err('region is not a file');
   if (stat.size !== REGION.bytes) return err(`region has ${stat.size} bytes, not ${REGION.bytes}`);
-  const bytes = new Uint8Array(REGION.bytes);
+  const bytes = new Uint8Array(most);
   let filled = 0;
   while (filled < bytes.byteLength) {
     const { bytesRead } = await file.read(bytes, filled, bytes.byteLength - filled, filled);
     if (bytesRead === 0) break;
     filled += bytesRead;
   }
-  return decodeRegion(bytes.subarray(0, filled));
+  return decode(bytes.subarray(0, filled));
 }

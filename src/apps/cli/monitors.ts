@@ -2,15 +2,16 @@
 // Where the monitors are, and what they say: by address, or through the API server.
 import { request } from 'undici';
 import { type NodeState, readState } from '../../observing/state.js';
-import { isHttpUrl, Misused, reasonOf } from './io.js';
-import type { Kube } from './kube.js';
+import type { Result } from '../../core/result.js';
+import { type Io, isHttpUrl, Misused, reasonOf } from './io.js';
+import { type Kube, type KubeOptions, openKube } from './kube.js';
 import { ownPods } from './own-pods.js';
 import type { Silent } from './usage-frame.js';
 
 export interface Monitor {
   readonly node: string;
-  /** The JSON text of /v1/usage. */
-  ask(): Promise<string>;
+  /** The text of one of its pages; rejects with why there is none. */
+  ask(path: string): Promise<string>;
 }
 
 export interface Looks {
@@ -25,8 +26,7 @@ export function monitorAt(text: string, from: string): Monitor {
   const match = /^(?:([^=/]+)=)?(https?:\/\/.+)$/.exec(text);
   const base = match?.[2] ?? '';
   if (match === null || !isHttpUrl(base)) throw new Misused(`${from} is ${text}: want node=http://host:port`);
-  const url = new URL('/v1/usage', base).href;
-  return { node: match[1] ?? url, ask: () => askUrl(url) };
+  return { node: match[1] ?? base, ask: (path) => askUrl(new URL(path, base).href) };
 }
 
 async function askUrl(url: string): Promise<string> {
@@ -40,28 +40,64 @@ export async function monitorsOf(kube: Kube): Promise<readonly Monitor[]> {
   const pods = await ownPods(kube, 'monitor');
   return pods.map(({ node, name, get }) => ({
     node,
-    ask: async () => {
-      const { status, text } = await get('/v1/usage');
+    ask: async (path) => {
+      const { status, text } = await get(path);
       if (status !== 200) throw new Error(`pod ${name} answers ${status}: ${text.trim()}`);
       return text;
     },
   }));
 }
 
-/** Asks all at once; one that does not answer well is told with its reason. */
 export async function askAll(monitors: readonly Monitor[]): Promise<Looks> {
-  const nodes: NodeState[] = [];
+  const { answers, silent } = await askEach(monitors, '/v1/usage', readState);
+  return { nodes: answers, silent };
+}
+
+export interface Answers<T> {
+  /** By name of the node. */
+  readonly answers: readonly T[];
+  readonly silent: readonly Silent[];
+}
+
+/** Asks all at once; one that does not answer well is told with its reason. */
+export async function askEach<T extends { readonly node: string }>(
+  monitors: readonly Monitor[],
+  path: string,
+  read: (text: string) => Result<T, string>,
+): Promise<Answers<T>> {
+  const answers: T[] = [];
   const silent: Silent[] = [];
   await Promise.all(
     monitors.map(async ({ node, ask }) => {
       try {
-        const state = readState(await ask());
-        if (state.ok) nodes.push(state.value);
-        else silent.push({ node, why: state.error });
+        const answer = read(await ask(path));
+        if (answer.ok) answers.push(answer.value);
+        else silent.push({ node, why: answer.error });
       } catch (fault) {
         silent.push({ node, why: reasonOf(fault) });
       }
     }),
   );
-  return { nodes: nodes.sort((a, b) => a.node.localeCompare(b.node)), silent };
+  return { answers: answers.sort((a, b) => a.node.localeCompare(b.node)), silent };
 }
+
+export interface MonitorChoice extends KubeOptions {
+  /** `node=url`, as --monitor gave them. */
+  readonly monitor: readonly string[];
+}
+
+/** Those named by flags, else by KERF_MONITORS, else all of the cluster. */
+export async function chosenMonitors(options: MonitorChoice, env: Io['env']): Promise<readonly Monitor[]> {
+  const isFlag = options.monitor.length > 0;
+  const stated = isFlag ? options.monitor : (env.KERF_MONITORS ?? '').split(',');
+  const addresses = stated.filter((address) => address !== '');
+  if (addresses.length > 0)
+    return addresses.map((text) => monitorAt(text, isFlag ? '--monitor' : 'KERF_MONITORS'));
+  const monitors = await monitorsOf(openKube(options));
+  if (monitors.length === 0)
+    throw new Error('no monitor runs in this cluster: is Kerf installed? --monitor node=url names one');
+  return monitors;
+}
+
+export const whyNobody = (silent: readonly Silent[]): string =>
+  `no monitor answered: ${silent.map(({ node, why }) => `${node}: ${why}`).join('; ')}`;

@@ -9,6 +9,7 @@ import { addResize } from './commands/resize.js';
 import { addRun } from './commands/run.js';
 import { addSimulate } from './commands/simulate.js';
 import { addTop } from './commands/top.js';
+import { addUsage } from './commands/usage.js';
 import { VERSION } from '../../core/version.js';
 import { Ended, EXIT, type Io, Misused, Refused } from './io.js';
 import { toned, paint } from './table.js';
@@ -18,6 +19,7 @@ Examples:
   kerf run --gpu-mem 4Gi -- python train.py    in a slice of this machine's device; needs no cluster
   kerf devices                     what each device has, and what is granted of it
   kerf top                         what is used of it, live
+  kerf usage --since 24h           granted and used device time by namespace, and what it costs
   kerf explain my-pod -n team-a    why a pod waits, node by node and device by device
   kerf replay snapshot.json pod.yaml    a decision once more, on a laptop; needs no cluster
   kerf policy check policy.yaml    whether the scheduler would take this policy document; needs no cluster
@@ -52,7 +54,17 @@ function programOf(io: Io): Command {
     writeErr: (text) => io.err(text.trimEnd()),
   });
   program.exitOverride();
-  for (const add of [addRun, addResize, addDevices, addTop, addExplain, addReplay, addSimulate, addPolicy])
+  for (const add of [
+    addRun,
+    addResize,
+    addDevices,
+    addTop,
+    addExplain,
+    addReplay,
+    addSimulate,
+    addPolicy,
+    addUsage,
+  ])
     add(program, io);
   inherit(program);
   return program;

@@ -20,13 +20,14 @@ export interface MonitorOptions {
   readonly kubeconfig?: string;
   /** namespace/name of the ConfigMap with the policy document. */
   readonly policyConfigmap: string;
+  readonly usageRetentionDays: number;
 }
 
 export function readMonitorOptions(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): MonitorOptions {
-  const options = new Command('kerf-monitor')
+  const command = new Command('kerf-monitor')
     .description('Tells what is granted and what is used on this node, and looks after it.')
     .option('--node-name <name>', 'name of the Node', env.NODE_NAME ?? hostname())
     .option('--state-dir <folder>', 'where the device plugin keeps slots and regions', '/var/lib/kerf')
@@ -36,6 +37,24 @@ export function readMonitorOptions(
       'where a device plugin serves /v1/slots; repeatable (default: http://127.0.0.1:9402)',
       urls,
     )
+    .option(
+      '--usage-retention-days <days>',
+      'how long whose time it was is kept, in <state-dir>/usage',
+      days,
+      35,
+    );
+  const options = withCluster(withDrivers(command))
+    .parse([...argv])
+    .opts<MonitorOptions>();
+  return {
+    ...options,
+    vendor: options.vendor ?? DEFAULTS,
+    pluginUrl: options.pluginUrl ?? ['http://127.0.0.1:9402'],
+  };
+}
+
+const withDrivers = (command: Command): Command =>
+  command
     .option('--nvml-library <path>', 'driver library to open instead of the system’s')
     .option('--vendor <name>', 'whose drivers are asked; repeatable (default: those on by default)', vendorOf)
     .option(
@@ -43,7 +62,10 @@ export function readMonitorOptions(
       'driver library of a vendor to open instead of the system’s; repeatable',
       driverLibrary,
     )
-    .option('--proc-dir <folder>', 'the node’s /proc', '/proc')
+    .option('--proc-dir <folder>', 'the node’s /proc', '/proc');
+
+const withCluster = (command: Command): Command =>
+  command
     .option(
       '--kubeconfig <file>',
       'how to reach the API server; absent: KUBECONFIG, else the service account, else no cluster is asked',
@@ -53,15 +75,7 @@ export function readMonitorOptions(
       'watched for what the policy document says of running pods',
       configMap,
       `${NAMESPACE}/${POLICY_CONFIGMAP}`,
-    )
-    .parse([...argv])
-    .opts<MonitorOptions>();
-  return {
-    ...options,
-    vendor: options.vendor ?? DEFAULTS,
-    pluginUrl: options.pluginUrl ?? ['http://127.0.0.1:9402'],
-  };
-}
+    );
 
 const DEFAULTS = DEFAULT_VENDORS.map(({ name }) => name).filter(hasProbe);
 
@@ -80,6 +94,11 @@ function driverLibrary(text: string, before?: DriverLibraries): DriverLibraries 
 function urls(text: string, before: readonly string[] = []): readonly string[] {
   if (!URL.canParse(text)) throw new InvalidArgumentError('want http://<host>:<port>');
   return [...before, text];
+}
+
+function days(text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('want whole days from 1 to 9999');
+  return Number(text);
 }
 
 function configMap(text: string): string {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
 import { projectPod } from '../../../device-plugin/pod-view.js';
+import type { Enforcement } from '../../../device-plugin/enforcement.js';
 import { encodeRows, rowsOf } from '../../../device-plugin/slot-rows.js';
 import { decodeSlots } from '../../../src/wire/slots.js';
 import { anOwner, aPlacement, aSlice, aSlot } from '../../builders/slots.js';
@@ -50,6 +51,7 @@ describe('what is kept of a pod', () => {
         { name: 'a', kind: 'app', count: 2 },
       ],
       running: new Map([['a', 'abc']]),
+      workload: '',
     });
   });
 
@@ -70,10 +72,15 @@ describe('what is kept of a pod', () => {
   });
 });
 
+const known = (word: Enforcement) => ({
+  enforcement: { of: () => word },
+  pods: { lastSeen: () => ({ workload: 'Job/j' }) },
+});
+
 describe('the rows of /v1/slots', () => {
   it('are the letter that the monitor reads; what nobody owns is told and skipped', () => {
     const owner = anOwner({ placement: aPlacement({ a: [aSlice()] }) });
-    const text = encodeRows(rowsOf([aSlot(1, ['1']), aSlot(2, ['2'], owner)], () => 'enforced'));
+    const text = encodeRows(rowsOf([aSlot(1, ['1']), aSlot(2, ['2'], owner)], known('enforced')));
     expect(JSON.parse(text)[0]).toEqual({
       slot: aSlot(1, []).slot,
       ids: ['1'],
@@ -85,7 +92,11 @@ describe('the rows of /v1/slots', () => {
       value: [
         {
           ...{ slot: aSlot(2, []).slot, ids: ['2'], container: 'a', kind: 'app', slices: [aSlice()] },
-          ...{ pod: { namespace: 'default', name: 'p', uid: 'uid-1' }, enforcement: 'enforced' },
+          ...{
+            pod: { namespace: 'default', name: 'p', uid: 'uid-1' },
+            enforcement: 'enforced',
+            workload: 'Job/j',
+          },
         },
       ],
     });
@@ -94,7 +105,7 @@ describe('the rows of /v1/slots', () => {
   it.each([[[]], [[aSlot(1, ['1'])]], [[aSlot(1, ['1'], anOwner())]]])(
     'are JSON whatever there is',
     (slots) => {
-      expect(JSON.parse(encodeRows(rowsOf(slots, () => 'pending')))).toHaveLength(slots.length);
+      expect(JSON.parse(encodeRows(rowsOf(slots, known('pending'))))).toHaveLength(slots.length);
     },
   );
 });

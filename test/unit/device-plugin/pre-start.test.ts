@@ -35,6 +35,7 @@ function aPod(wish: PodWish = {}): PodView {
     containers: asking.map(({ name, kind }) => ({ name, kind })),
     asking,
     running: new Map(),
+    workload: '',
   };
 }
 

@@ -15,6 +15,7 @@ const aPod = (uid: string, asking: PodView['asking'] = []): PodView => ({
   containers: [],
   asking,
   running: new Map(),
+  workload: '',
 });
 const shows = (ids: Record<string, string[]>) =>
   new Map(Object.entries(ids).map(([name, held]) => [name, new Set(held)]));

@@ -23,6 +23,7 @@ const aPod = (uid: string, isOver: boolean): PodView => ({
   containers: [],
   asking: [],
   running: new Map(),
+  workload: '',
 });
 
 /** A node with the pods given, each with a slot. */

@@ -30,6 +30,7 @@ export const aSlot = (change: Partial<SlotRecord> = {}): SlotRecord => ({
   kind: 'app',
   slices: [aSlice()],
   enforcement: 'enforced',
+  workload: '',
   ...change,
 });
 

@@ -11,6 +11,7 @@ const slot: SlotRecord = {
     container: 'main',
     kind: 'app',
     enforcement: 'enforced',
+    workload: '',
     slices: [],
   },
   pod: { namespace: 'team', name: 'p', uid: 'u' },

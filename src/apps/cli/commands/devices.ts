@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Command } from 'commander';
-import type { KubeClient } from '../../../adapters/kubernetes/client.js';
-import { readPolicy } from '../../../adapters/policy/read.js';
-import type { Overcommit } from '../../../core/policy-document.js';
-import { NAMESPACE, POLICY_CONFIGMAP } from '../../../wire/names.js';
-import { readPolicyLetter } from '../../../wire/policy.js';
 import { grantedOf } from '../../../observing/granted.js';
 import { VENDORS } from '../../../vendors/index.js';
 import { devicesFrame } from '../devices-frame.js';
 import { type Io, Refused } from '../io.js';
 import { type KubeOptions, listAll, openKube } from '../kube.js';
 import { linksFrame } from '../links-frame.js';
+import { policyOf } from '../policy-in-force.js';
 
 interface DevicesOptions extends KubeOptions {
   readonly json?: boolean;
@@ -39,23 +35,11 @@ async function devices(options: DevicesOptions, io: Io): Promise<void> {
   const [nodes, pods, overcommit] = await Promise.all([
     listAll<unknown>(client, '/api/v1/nodes'),
     listAll<unknown>(client, '/api/v1/pods'),
-    overcommitOf(client),
+    policyOf(client).then((document) => document.overcommit ?? []),
   ]);
   const granted = grantedOf({ nodes, pods, overcommit }, VENDORS);
   if (options.json === true) return io.out(JSON.stringify(granted, null, 2));
   if (granted.length === 0)
     throw new Refused('no node has announced devices: is the device plugin running on a node that has some?');
   io.out((options.links === true ? linksFrame : devicesFrame)(granted, io.hasColour));
-}
-
-/** None where the document cannot be read: whoever asks may lack the right, and sees what is there. */
-async function overcommitOf(client: KubeClient): Promise<readonly Overcommit[]> {
-  const path = `/api/v1/namespaces/${NAMESPACE}/configmaps/${POLICY_CONFIGMAP}`;
-  try {
-    const { text } = readPolicyLetter(JSON.parse(await client.send({ method: 'GET', path })));
-    const read = readPolicy(text ?? '');
-    return read.ok ? (read.value.overcommit ?? []) : [];
-  } catch {
-    return [];
-  }
 }

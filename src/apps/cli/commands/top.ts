@@ -8,10 +8,10 @@ import { lookHere } from '../../../adapters/run/look.js';
 import { sliceFolders } from '../../../adapters/run/slices.js';
 import { localStateOf } from '../../../observing/local.js';
 import { type Io, Misused } from '../io.js';
-import { type KubeOptions, openKube } from '../kube.js';
+import type { KubeOptions } from '../kube.js';
 import { live } from '../live.js';
 import { localFrame, type LocalLook } from '../local-frame.js';
-import { askAll, type Looks, type Monitor, monitorAt, monitorsOf } from '../monitors.js';
+import { askAll, chosenMonitors, type Looks, whyNobody } from '../monitors.js';
 import { usageFrame } from '../usage-frame.js';
 
 interface TopOptions extends KubeOptions {
@@ -54,13 +54,13 @@ const collect = (value: string, all: readonly string[]): readonly string[] => [.
 async function top(options: TopOptions, io: Io): Promise<void> {
   const intervalMs = readInterval(options.interval);
   if (isLocal(options, io.env)) return topHere(options, intervalMs, io);
-  const monitors = await findMonitors(options, io);
+  const monitors = await chosenMonitors(options, io.env);
   const isLive = io.isTty && options.once !== true && options.json !== true;
   if (isLive) return live(async () => frameOf(await askAll(monitors), io), intervalMs, io.stop);
   const looks = await askAll(monitors);
   if (options.json === true) io.out(JSON.stringify(looks, null, 2));
   else if (looks.nodes.length > 0) io.out(frameOf(looks, io));
-  if (looks.nodes.length === 0) throw new Error(whyNobody(looks));
+  if (looks.nodes.length === 0) throw new Error(whyNobody(looks.silent));
 }
 
 function readInterval(text: string): number {
@@ -70,23 +70,8 @@ function readInterval(text: string): number {
   return seconds * 1000;
 }
 
-async function findMonitors(options: TopOptions, io: Io): Promise<readonly Monitor[]> {
-  const isFlag = options.monitor.length > 0;
-  const stated = isFlag ? options.monitor : (io.env.KERF_MONITORS ?? '').split(',');
-  const addresses = stated.filter((address) => address !== '');
-  if (addresses.length > 0)
-    return addresses.map((text) => monitorAt(text, isFlag ? '--monitor' : 'KERF_MONITORS'));
-  const monitors = await monitorsOf(openKube(options));
-  if (monitors.length === 0)
-    throw new Error('no monitor runs in this cluster: is Kerf installed? --monitor node=url names one');
-  return monitors;
-}
-
 const frameOf = ({ nodes, silent }: Looks, { hasColour, width }: Io): string =>
   usageFrame(nodes, silent, { hasColour, width: width?.() });
-
-const whyNobody = ({ silent }: Looks): string =>
-  `no monitor answered: ${silent.map(({ node, why }) => `${node}: ${why}`).join('; ')}`;
 
 /** Where no cluster is named in any way, this machine is meant. */
 function isLocal(options: TopOptions, env: Io['env']): boolean {

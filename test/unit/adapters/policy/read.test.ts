@@ -15,7 +15,7 @@ const complaints = (text: string): readonly string[] => {
 
 const NODE = 'want binpack, spread, fragmentation or topology';
 const DEVICE = 'want binpack, spread, fragmentation, topology, numa, priority, mutex or exclusive';
-const KNOWN = 'want one of version, defaults, rules, overcommit, node';
+const KNOWN = 'want one of version, defaults, rules, overcommit, node, prices';
 
 /** What is written, and what is said of it. */
 const REFUSED: readonly (readonly [string, string])[] = [
@@ -25,7 +25,14 @@ const REFUSED: readonly (readonly [string, string])[] = [
   ['version: "1"', 'line 1: version is "1": want 1'],
   ['version: 1\nquota: {}', `line 2: quota is not known: ${KNOWN}`],
   ['version: 1\nquotas: {}', `line 2: quotas is not in this version of Kerf: ${KNOWN}`],
-  ['version: 1\nprices: {}', `line 2: prices is not in this version of Kerf: ${KNOWN}`],
+  [
+    'version: 1\nprices: {}',
+    'line 2: prices.models is missing: want a list of 1 to 200 entries, each with model and perGpuHour',
+  ],
+  [
+    'version: 1\nprices: { models: [{ model: A100, perGpuHour: free }] }',
+    'line 2: prices.models[0].perGpuHour is "free": want what an hour of the whole device costs, from 0 to 1000000',
+  ],
   ['version: 1\ndefaults:\n  nodes: x', 'line 3: defaults.nodes is not known: want one of node, device'],
   [
     'version: 1\nnode: [{ onEscape: warn }]',
