@@ -16,7 +16,7 @@ let bare: Slice;
 
 beforeAll(() => {
   buildNative();
-  machine = new Machine('A100-40G', 'T4-16G');
+  machine = new Machine('H200-141G', 'A100-40G');
   bare = machine.slice({ gpu: machine.gpu(1), mib: machine.gpu(1).memoryMiB });
   for (const part of ['preload', 'limits', 'region']) bare.remove(part);
 }, 120_000);
