@@ -3,6 +3,7 @@
 //   npm run bench -- node [--quick] [--json]
 // One file per row in node/; a stage with slices and a real monitor is there for all of them.
 import { buildNative } from '../test/native/build.js';
+import { ledgerRows } from './node/ledger.js';
 import { loadRows } from './node/load.js';
 import { sizeOf, type Size } from './node/size.js';
 import { takeBackRows } from './node/take-back.js';
@@ -11,7 +12,11 @@ import type { Row } from './report.js';
 export const about =
   'what a node’s monitor costs and how fast it acts (about 2 minutes; --quick: small and short)';
 
-const ROWS: readonly ((size: Size) => Promise<readonly Row[]> | readonly Row[])[] = [loadRows, takeBackRows];
+const ROWS: readonly ((size: Size) => Promise<readonly Row[]> | readonly Row[])[] = [
+  loadRows,
+  takeBackRows,
+  ledgerRows,
+];
 
 export async function run(args: readonly string[]): Promise<readonly Row[]> {
   const size = sizeOf(args);

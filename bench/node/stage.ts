@@ -73,10 +73,11 @@ export class Stage {
   }
 
   private async listen(): Promise<string> {
+    if (this.plugin !== null) return addressOf(this.plugin);
     const plugin = createServer((_request, response) => response.end(encodeSlots(this.records)));
     this.plugin = plugin;
     await new Promise<void>((resolve) => plugin.listen(0, '127.0.0.1', resolve));
-    return `http://127.0.0.1:${(plugin.address() as AddressInfo).port}`;
+    return addressOf(plugin);
   }
 
   async end(): Promise<void> {
@@ -86,6 +87,8 @@ export class Stage {
     this.machine.end();
   }
 }
+
+const addressOf = (server: Server): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
 /** As the kernel counts them: of one process, without its children. */
 export function costOf(pid: number): { readonly cpuMs: number; readonly rssMiB: number } {
