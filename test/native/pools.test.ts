@@ -99,6 +99,8 @@ describe('borrowed memory', () => {
     mib: 1024,
     compute: { guaranteed: asMiB(256), memoryNow: asMiB(now) },
   });
+  /** As a page says where nobody lends. */
+  const unspoken = () => ({ gpu: machine.gpu(0), mib: 1024, compute: { guaranteed: asMiB(256) } });
   const fillOf = (slice: Slice, api: string): number =>
     lastJson<{ allocated_mib: number }>(slice.run([PATHS.workload, 'fill', '--step', '2', '--api', api]))
       .allocated_mib;
@@ -111,7 +113,8 @@ describe('borrowed memory', () => {
       slice.grant(grant(128));
       expect(fillOf(slice, api)).toBe(256);
       slice.grant(grant(0));
-      expect(fillOf(slice, api)).toBe(1024);
+      expect(fillOf(slice, api)).toBe(256);
+      expect(fillOf(machine.slice(unspoken()), api)).toBe(1024);
     },
   );
 
