@@ -3,7 +3,7 @@
 # in-slice.sh SLICE MACHINE [--cover FOLDER] [--user UID] COMMAND... — runs a command as in a container that was given a slice, without a
 # container: private mounts put the slice's files where they lie in a container. Needs root.
 #
-#   SLICE    folder with limits, region, preload, ld.so.cache, dev/ and the two libraries (any may be missing)
+#   SLICE    folder with limits, region, preload, ld.so.cache, dev/, announce/ and the two libraries (any may be missing)
 #   MACHINE  folder made by kerf-fake-gpus
 #   --cover  no preload: our libraries lie over the driver's own files in FOLDER, and those beside us in kerf/driver
 set -eu
@@ -46,6 +46,11 @@ mount -t tmpfs -o mode=0755 tmpfs /usr/local
 mkdir /usr/local/kerf
 for file in libkerf.so libkerf-nvml.so limits; do place "$stage/slice/$file" "/usr/local/kerf/$file" ro; done
 place "$stage/slice/region" /usr/local/kerf/region rw
+if [ -d "$stage/slice/announce" ]; then
+  mkdir /usr/local/kerf/announce
+  mount --bind "$stage/slice/announce" /usr/local/kerf/announce
+  mount -o remount,bind,ro /usr/local/kerf/announce
+fi
 
 # cover NAME SHIM: who opens the driver's file NAME, by whatever path and in whatever namespace, gets SHIM.
 cover() {

@@ -4,6 +4,7 @@
 //   device plugin ── /v1/slots ──▶ ┐
 //   <state-dir>/slots/*/region ──▶ ├─ parts (monitor/) ─▶ /metrics, /v1/usage
 //   driver (its own child) ──────▶ │                      /healthz
+//   /proc of the node ───────────▶ │                      Events, signals, limits pages
 //   policy document (watched) ───▶ ┘
 import { pino } from 'pino';
 import { systemClock } from '../adapters/clock.js';

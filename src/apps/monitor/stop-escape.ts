@@ -8,7 +8,7 @@ import type { Clamps, LivePolicy } from './part.js';
 
 export interface StopParts {
   readonly policy: LivePolicy;
-  readonly proc: Proc;
+  readonly proc: Pick<Proc, 'kill'>;
   readonly clamps: Clamps;
 }
 
