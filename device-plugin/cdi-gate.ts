@@ -3,7 +3,7 @@
 // runtime restarted with CDI off would start containers without their limits.
 import type { RuntimeTold } from '../src/adapters/cri/runtime.js';
 import type { Clock } from '../src/adapters/clock.js';
-import { judgeCdi } from './cri.js';
+import { judgeCdi } from '../src/adapters/cri/cdi.js';
 
 export interface CdiGateParts {
   readonly ask: () => Promise<RuntimeTold>;

@@ -21,7 +21,10 @@ import { SlotStore } from './slots.js';
 
 async function run(options: PluginOptions, log: Logger): Promise<void> {
   const vendor = readVendors(options.resourceNames).find(({ name }) => name === options.vendor);
-  if (vendor === undefined) throw new Error(`bug: --vendor ${options.vendor} was let pass`);
+  if (vendor === undefined)
+    throw new Error(
+      `--vendor ${options.vendor} is off in this cluster: want 'enabled: true' under its name in --resource-names`,
+    );
   const client = createKubeClient({
     credentials: loadCredentials(options.kubeconfig),
     agent: 'kerf-device-plugin',

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createMetrics } from '../device-plugin/metrics.js';
 import { BUILD_METRIC } from '../src/adapters/exposition/own-registry.js';
+import { CHECKS } from '../src/adapters/doctor/examine.js';
 import { DEVICE_POLICY_NAMES, NODE_POLICY_NAMES } from '../src/core/policies.js';
 import { ESCAPE_METRICS } from '../src/observing/escape-metrics.js';
 import { SHARING_METRICS } from '../src/observing/sharing-metrics.js';
@@ -73,6 +74,12 @@ const pluginMetrics = () =>
   )
     .filter(({ name }) => /^kerf_(?!build)/.test(name))
     .map(({ name, type, help, labelNames }) => ({ name, kind: type, help, labels: labelNames }));
+
+describe('docs/doctor.md', () => {
+  it('lists every check with what it looks at, in order, and no other', () => {
+    expect(rowsOf('docs/doctor.md')).toEqual(CHECKS.map(({ name, about }) => [name, about]));
+  });
+});
 
 describe('docs/metrics.md', () => {
   const tables = [

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { KubeFault } from '../../adapters/kubernetes/fault.js';
 import { addDevices } from './commands/devices.js';
+import { addDoctor } from './commands/doctor.js';
 import { addExplain } from './commands/explain.js';
 import { addPolicy } from './commands/policy.js';
 import { addReplay } from './commands/replay.js';
@@ -22,6 +23,7 @@ Examples:
   kerf usage --since 24h           granted and used device time by namespace, and what it costs
   kerf explain my-pod -n team-a    why a pod waits, node by node and device by device
   kerf replay snapshot.json pod.yaml    a decision once more, on a laptop; needs no cluster
+  kerf doctor                      whether this node can serve slices, and what to do
   kerf policy check policy.yaml    whether the scheduler would take this policy document; needs no cluster
   kerf simulate --nodes n.csv --pods p.csv    what a packing policy makes of a trace; needs no cluster
 
@@ -64,6 +66,7 @@ function programOf(io: Io): Command {
     addSimulate,
     addPolicy,
     addUsage,
+    addDoctor,
   ])
     add(program, io);
   inherit(program);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
-import { judgeCdi } from '../../../device-plugin/cri.js';
+import { judgeCdi } from '../../../../src/adapters/cri/cdi.js';
 
 const containerd = (version: string, config: unknown) => ({
   name: 'containerd',

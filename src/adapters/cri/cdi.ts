@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Does the runtime resolve CDI names? One that does not ignores them silently, and the container would start
 // without its limits: then nothing is registered. Pure.
-import type { RuntimeTold } from '../src/adapters/cri/runtime.js';
-import { isRecord, parseJson } from '../src/wire/json.js';
+import type { RuntimeTold } from './runtime.js';
+import { isRecord, parseJson } from '../../wire/json.js';
 
 export type CdiVerdict =
   | { readonly isOn: true }
