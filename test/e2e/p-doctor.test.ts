@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHECKS } from '../../src/adapters/doctor/examine.js';
 import { RUNTIME_CONFIG } from '../../src/adapters/doctor/strangers.js';
 import { ARTEFACTS } from '../cluster/kerf/artefacts.js';
+import { FAKE_DIR } from '../cluster/kerf/fake-gpus.js';
 import { endJourney, type Journey, startJourney } from './support/journey.js';
 
 interface Told {
@@ -18,7 +19,8 @@ describe('kerf doctor on a node that serves slices', () => {
 
   const doctor = async (...args: readonly string[]): Promise<{ code: number; told: Told }> => {
     const ran = await journey.cluster.exec(NODE, [
-      ...[process.execPath, ARTEFACTS.cli, 'doctor', '--json', '--nvml-library', ARTEFACTS.fakeNvml],
+      ...['env', `KERF_FAKE_DIR=${FAKE_DIR}`, process.execPath, ARTEFACTS.cli, 'doctor', '--json'],
+      ...['--nvml-library', ARTEFACTS.fakeNvml],
       ...['--library-dir', ARTEFACTS.libraries, ...args],
     ]);
     return { code: ran.code, told: JSON.parse(ran.stdout) as Told };
