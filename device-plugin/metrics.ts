@@ -22,6 +22,11 @@ export interface MetricSources {
   devices(): readonly NodeDevice[];
 }
 
+// Told as 0 from the start: the first of a kind is seen to be counted.
+const RESULTS = ['ok', 'refused', 'fault'];
+const WHATS = ['driver', 'watch of pods', 'inventory annotation'];
+const STATES = ['unbound', 'pending', 'enforced', 'unenforced'];
+
 /** A registry of its own: two plugins in one test do not share counters. */
 export function createMetrics(sources: MetricSources) {
   const registry = ownRegistry('device-plugin');
@@ -39,29 +44,35 @@ export function createMetrics(sources: MetricSources) {
     labelNames: ['what'] as const,
     registers: [registry],
   });
-  const slots = new Gauge({
-    name: 'kerf_plugin_slots',
-    help: 'Slots by what is known of their container.',
-    labelNames: ['state'] as const,
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const { pod, enforcement } of sources.slots())
-        this.inc({ state: pod === null ? 'unbound' : enforcement });
-    },
-  });
+  for (const result of RESULTS) preStarts.inc({ result }, 0);
+  for (const what of WHATS) faults.inc({ what }, 0);
   return {
     registry,
     preStarts,
     preStartSeconds: preStartSeconds(registry),
     faults,
-    slots,
+    slots: slotGauge(registry, sources),
     ...deviceMetrics(registry, sources),
     allocations: counter(NAMES.allocations),
     registrations: counter(NAMES.registrations),
     inventoryWrites: counter(NAMES.inventoryWrites),
     changedPlacements: counter(NAMES.changedPlacements),
   };
+}
+
+function slotGauge(registry: Registry, sources: MetricSources) {
+  return new Gauge({
+    name: 'kerf_plugin_slots',
+    help: 'Slots by what is known of their container.',
+    labelNames: ['state'] as const,
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const state of STATES) this.set({ state }, 0);
+      for (const { pod, enforcement } of sources.slots())
+        this.inc({ state: pod === null ? 'unbound' : enforcement });
+    },
+  });
 }
 
 function deviceMetrics(registry: Registry, sources: MetricSources) {

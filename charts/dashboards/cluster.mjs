@@ -15,7 +15,7 @@ export const cluster = {
       title: 'Unhealthy devices',
       unit: 'short',
       help: 'Nothing new is placed on them.',
-      ask: { unhealthy: 'count(min by (node, device) (kerf_device_healthy)) - sum(min by (node, device) (kerf_device_healthy))' },
+      ask: { unhealthy: 'sum(1 - min by (node, device) ({__name__=~"kerf_device_healthy|kerf_plugin_device_healthy"}))' },
     },
     {
       type: 'stat',

@@ -9,7 +9,17 @@ export const node = {
       title: 'Devices',
       unit: 'short',
       help: '1 is healthy.',
-      ask: { healthy: 'min by (node, device, model) (kerf_device_healthy{node=~"$node"})' },
+      ask: {
+        healthy:
+          'min by (node, device, model) ({__name__=~"kerf_device_healthy|kerf_plugin_device_healthy",node=~"$node"})',
+      },
+    },
+    {
+      type: 'timeseries',
+      title: 'Faults told by devices',
+      unit: 'short',
+      help: 'By XID, since the device plugin started; 0 is a double-bit ECC error.',
+      ask: { '{{node}} {{device}} XID {{xid}}': 'kerf_device_xid_total{node=~"$node"}' },
     },
     {
       type: 'timeseries',

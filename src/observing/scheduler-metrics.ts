@@ -9,6 +9,8 @@ export interface MetricRow {
   readonly help: string;
   /** Of a histogram, in the unit of its name. */
   readonly buckets?: readonly number[];
+  /** Label → all it may say: a counter tells 0 of each from the start, so that the first of a kind is seen to be counted. */
+  readonly known?: Readonly<Record<string, readonly string[]>>;
 }
 
 const VERB_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
@@ -27,6 +29,7 @@ export const SCHEDULER_METRICS = {
     kind: 'counter',
     unit: 'count',
     labels: ['verb', 'outcome'],
+    known: { verb: ['filter', 'prioritize', 'bind', 'admit'], outcome: ['ok', 'refused', 'error'] },
     help: 'Answers by outcome: ok, refused, error.',
   },
   refusals: {
@@ -76,6 +79,7 @@ export const SCHEDULER_METRICS = {
     kind: 'counter',
     unit: 'count',
     labels: ['watch'],
+    known: { watch: ['nodes', 'pods', 'policy'] },
     help: 'Lists and watches that failed and were begun again.',
   },
   policyEdits: {
@@ -83,6 +87,7 @@ export const SCHEDULER_METRICS = {
     kind: 'counter',
     unit: 'count',
     labels: ['outcome'],
+    known: { outcome: ['PolicyApplied', 'PolicyRefused', 'PolicyGone'] },
     help: 'Edits of the policy document by what became of them: PolicyApplied, PolicyRefused, PolicyGone.',
   },
   policyRefused: {
@@ -104,6 +109,7 @@ export const SCHEDULER_METRICS = {
     kind: 'counter',
     unit: 'count',
     labels: ['kind'],
+    known: { kind: ['PlacementUnreadable', 'InventoryUnreadable'] },
     help: 'Placements and inventories that could not be read.',
   },
 } as const satisfies Record<string, MetricRow>;

@@ -47,6 +47,10 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
     quiet: { [build('monitor', '1')]: '1x160', [build('scheduler', '1')]: '1x160' },
   },
   KerfDeviceUnhealthy: one('kerf_device_healthy{node="n1",device="GPU-1",model="m"}', '0', '1'),
+  KerfDeviceXid: {
+    fires: { 'kerf_device_xid_total{device="GPU-1",xid="48"}': '_x135 1x25' },
+    quiet: { 'kerf_device_xid_total{device="GPU-1",xid="48"}': '3x160' },
+  },
   KerfDeviceFull: share(
     'kerf_device_memory_used_bytes{node="n1",device="GPU-1",model="m"}',
     'kerf_device_memory_total_bytes{node="n1",device="GPU-1",model="m"}',

@@ -32,6 +32,8 @@ export function questionsOf(files: Readonly<Record<string, string>>): readonly Q
 
 const filled = (expr: string): string => FILLED.reduce((text, [word, by]) => text.replaceAll(word, by), expr);
 
-/** What an alert looks at, without the bound that makes it an alert. */
-export const watchedBy = (expr: string): string =>
-  expr.replace(/ (==|!=|>|<|>=|<=) [\d.]+\)?$/, (bound) => (bound.endsWith(')') ? ')' : ''));
+/** What an alert looks at, without the bound (or the absence) that makes it an alert. */
+export function watchedBy(expr: string): string {
+  const present = /^absent\((.*)\)$/.exec(expr)?.[1] ?? expr;
+  return present.replace(/ (==|!=|>|<|>=|<=) [\d.]+$/, '');
+}

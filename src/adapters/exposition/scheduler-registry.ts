@@ -36,7 +36,15 @@ export class SchedulerRegistry {
 
 function create(row: MetricRow, registry: Registry): Counter | Gauge | Histogram {
   const options = { name: row.name, help: row.help, labelNames: [...row.labels], registers: [registry] };
-  if (row.kind === 'counter') return new Counter(options);
+  if (row.kind === 'counter') return startedAtZero(new Counter(options), row.known ?? {});
   if (row.kind === 'gauge') return new Gauge(options);
   return new Histogram({ ...options, buckets: [...(row.buckets ?? [])] });
+}
+
+function startedAtZero(counter: Counter, known: Readonly<Record<string, readonly string[]>>): Counter {
+  let rows: Record<string, string>[] = [{}];
+  for (const [label, values] of Object.entries(known))
+    rows = rows.flatMap((row) => values.map((value) => ({ ...row, [label]: value })));
+  for (const row of rows) if (Object.keys(row).length > 0) counter.inc(row, 0);
+  return counter;
 }

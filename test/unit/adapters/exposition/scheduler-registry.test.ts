@@ -19,3 +19,10 @@ it('exports every metric of the table under its name, with what was counted', as
   expect(body).toContain('kerf_scheduler_ledger_pods{state="held"} 7\n');
   expect(body).toContain('kerf_scheduler_verb_duration_seconds_bucket{le="0.0025",verb="bind"} 1\n');
 });
+
+it('tells 0 of what may be counted, before the first of it', async () => {
+  const { body } = await new SchedulerRegistry().text();
+  expect(body).toContain('kerf_scheduler_decisions_total{verb="admit",outcome="error"} 0\n');
+  expect(body).toContain('kerf_scheduler_troubles_total{kind="InventoryUnreadable"} 0\n');
+  expect(body).toContain('kerf_scheduler_bind_retries_total 0\n');
+});
