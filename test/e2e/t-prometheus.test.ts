@@ -140,7 +140,7 @@ describe('what goes wrong', () => {
     const [slot] = (await slotsOf(journey.cluster, 'n2')).filter(
       ({ pod: owner }) => owner?.name === 'spoilt',
     );
-    const spoil = 'dd if=/dev/zero of=/usr/local/kerf/box/region bs=64 count=1 conv=notrunc 2>&1';
+    const spoil = 'dd if=/dev/zero of=/usr/local/kerf/region bs=64 count=1 conv=notrunc 2>&1';
     expect(slot).toBeDefined();
     await execIn(journey, { pod: 'spoilt' }, ['sh', '-c', spoil]);
     await fires('KerfSliceUnreadable', { namespace: journey.namespace, pod: 'spoilt' });
