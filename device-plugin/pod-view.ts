@@ -26,6 +26,8 @@ export interface PodView {
   readonly running: ReadonlyMap<string, string>;
   /** Who made it; empty: nobody. */
   readonly workload: string;
+  /** Per container that has run and runs no more, how it ended: `exit 1, CrashLoopBackOff`. */
+  readonly ended: ReadonlyMap<string, string>;
 }
 
 /** Total: a field that is not there reads as empty. */
@@ -48,6 +50,7 @@ export function projectPod(raw: unknown, resource: string): PodView {
     asking: places.flatMap(({ container, kind }) => askingOf(container, kind, resource)),
     running: runningOf(status),
     workload: workloadOf(metadata),
+    ended: endedOf(status),
   };
 }
 
@@ -71,6 +74,26 @@ function runningOf(status: Record<string, unknown>): ReadonlyMap<string, string>
       running.set(row.name, row.containerID.replace(/^[^:]*:\/\//, ''));
   }
   return running;
+}
+
+function endedOf(status: Record<string, unknown>): ReadonlyMap<string, string> {
+  const ended = new Map<string, string>();
+  for (const row of [...rowsOf(status.initContainerStatuses), ...rowsOf(status.containerStatuses)]) {
+    const how = howItEnded(row);
+    if (how !== '' && typeof row.name === 'string') ended.set(row.name, how);
+  }
+  return ended;
+}
+
+/** Empty while it runs, and where it has never run. */
+function howItEnded({ state, lastState }: Record<string, unknown>): string {
+  if (!isRecord(state) || isRecord(state.running)) return '';
+  const past = [state, lastState].filter(isRecord).map(({ terminated }) => terminated);
+  const end = past.find(isRecord);
+  if (end === undefined) return '';
+  const reason = isRecord(state.waiting) ? textOf(state.waiting.reason) : textOf(end.reason);
+  const code = typeof end.exitCode === 'number' ? `exit ${end.exitCode}` : '';
+  return [code, reason].filter((part) => part !== '').join(', ');
 }
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');

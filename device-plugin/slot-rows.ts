@@ -3,6 +3,7 @@
 import type { SlotRecord } from '../src/wire/slots.js';
 import { encodeSlots } from '../src/wire/slots.js';
 import type { Enforcement } from './enforcement.js';
+import type { PodView } from './pod-view.js';
 import { isBound, type Slot, slicesOf } from './slot.js';
 
 /** `pod` is null while nobody has started in the slot. */
@@ -18,7 +19,7 @@ export type SlotRow =
 /** What is known beside the slots. */
 export interface Known {
   readonly enforcement: { of(slot: string): Enforcement };
-  readonly pods: { lastSeen(podUid: string): { readonly workload: string } | undefined };
+  readonly pods: { lastSeen(podUid: string): Pick<PodView, 'workload' | 'ended'> | undefined };
 }
 
 export function rowsOf(slots: readonly Slot[], { enforcement: held, pods }: Known): readonly SlotRow[] {
@@ -26,6 +27,8 @@ export function rowsOf(slots: readonly Slot[], { enforcement: held, pods }: Know
     const enforcement = held.of(slot.slot);
     if (!isBound(slot)) return { slot: slot.slot, ids: slot.ids, pod: null, enforcement };
     const { podUid: uid, namespace, pod: name, container, containers } = slot.owner;
+    const seen = pods.lastSeen(uid);
+    const ended = seen?.ended.get(container);
     return {
       slot: slot.slot,
       ids: slot.ids,
@@ -34,7 +37,8 @@ export function rowsOf(slots: readonly Slot[], { enforcement: held, pods }: Know
       kind: containers.find((entry) => entry.name === container)?.kind ?? 'app',
       slices: slicesOf(slot.owner),
       enforcement,
-      workload: pods.lastSeen(uid)?.workload ?? '',
+      workload: seen?.workload ?? '',
+      ...(ended !== undefined && { ended }),
     };
   });
 }

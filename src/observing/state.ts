@@ -41,6 +41,8 @@ export interface SliceState {
   /** Absent where nobody counts, and from older monitors. */
   readonly counted?: CountedState;
   readonly enforcement: string;
+  /** How the container ended; absent where it runs, or has not run yet. */
+  readonly ended?: string;
   readonly problem: string;
 }
 
@@ -114,6 +116,7 @@ function sliceState(slice: SliceUsage): SliceState {
     refusals: slice.used?.refusals ?? null,
     ...(slice.used !== null && { counted: countedState(slice.used, slice.telemetry) }),
     enforcement: slice.enforcement,
+    ...(slice.ended !== '' && { ended: slice.ended }),
     problem: slice.problem,
   };
 }

@@ -57,6 +57,8 @@ export interface SliceUsage {
   readonly memory: MiB;
   readonly cores: MilliCores;
   readonly enforcement: string;
+  /** How the container ended; empty where it runs, or has not run yet. */
+  readonly ended: string;
   /** null: nobody counts there, and `problem` says why. */
   readonly used: Used | null;
   /** Of the whole container, in the row of its first slice. */
@@ -110,6 +112,7 @@ function sliceUsage(part: Part, readings: NodeReadings): SliceUsage {
     memory: slice.memory,
     cores: slice.cores,
     enforcement: slot.enforcement,
+    ended: slot.ended ?? '',
     used: typeof used === 'string' ? null : used,
     telemetry: region?.ok === true && part.index === 0 ? region.value.telemetry : null,
     problem: typeof used === 'string' ? used : '',

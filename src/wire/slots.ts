@@ -34,6 +34,8 @@ export interface SlotRecord {
   readonly enforcement: string;
   /** Who made the pod, `Deployment/web`; empty: nobody, or it is not known any more. */
   readonly workload: string;
+  /** How the container ended, where it has run and runs no more: `exit 1, CrashLoopBackOff`. */
+  readonly ended?: string;
 }
 
 const KINDS: readonly ContainerKind[] = ['init', 'sidecar', 'app'];
@@ -78,6 +80,7 @@ function decodeSlot(row: unknown): SlotRecord | null {
     slices: slices as Slice[],
     enforcement: textOr(row.enforcement, 'unknown'),
     workload: textOr(row.workload, ''),
+    ...endedOf(row),
   };
 }
 
@@ -87,6 +90,9 @@ const textOr = (value: unknown, otherwise: string): string => (typeof value === 
 export function isSlotName(name: unknown): name is string {
   return typeof name === 'string' && /^[0-9a-f]{32}$/.test(name);
 }
+
+const endedOf = ({ ended }: Readonly<Record<string, unknown>>): { readonly ended?: string } =>
+  typeof ended === 'string' ? { ended } : {};
 
 function decodePod(pod: unknown): PodName | null {
   if (!isRecord(pod)) return null;

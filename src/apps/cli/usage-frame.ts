@@ -23,13 +23,24 @@ interface DeviceRow extends DeviceState {
   readonly node: string;
 }
 
+/** One look at all monitors. */
+export interface UsageLook {
+  readonly nodes: readonly NodeState[];
+  readonly silent: readonly Silent[];
+  readonly atMs: number;
+}
+
 interface SliceRow extends SliceState {
   readonly node: string;
+  /** Of the time since the look before: that it used its device, that its threads waited for it; null where there is none. */
+  readonly busy: number | null;
+  readonly throttled: number | null;
   /** Place of the device on its node; null where the driver did not answer. */
   readonly index: number | null;
 }
 
 const BAR_WIDTH = 10;
+const NS_PER_MS = 1e6;
 
 const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
 
@@ -73,6 +84,8 @@ const SLICES: readonly Column<SliceRow>[] = [
     spare: 2,
     cell: (row) => (row.corePercent === 0 ? '-' : `${row.corePercent} %`),
   },
+  { title: 'BUSY', align: 'right', spare: 5, cell: (row) => shareCell(row.busy) },
+  { title: 'THROTTLED', align: 'right', spare: 6, cell: throttledCell },
   { title: 'NOTE', shrinks: true, cell: noteCell },
 ];
 
@@ -90,15 +103,31 @@ export function refusedCell(row: { readonly refusals: number | null }): Cell {
   return toned(String(row.refusals), row.refusals > 0 ? 'warn' : 'plain');
 }
 
+const shareCell = (part: number | null): Cell =>
+  part === null ? toned('-', 'dim') : toned(`${Math.round(part * 100)} %`, 'plain');
+
+/** Of the time since the look before; in the first look, all that ever was. */
+function throttledCell(row: SliceRow): Cell {
+  const all = row.counted?.compute.throttledNs ?? 0;
+  if (row.throttled === null) return all === 0 ? toned('-', 'dim') : toned(secondsText(all), 'plain');
+  return toned(`${Math.round(row.throttled * 100)} %`, row.throttled >= 0.5 ? 'warn' : 'plain');
+}
+
+const secondsText = (ns: number): string => `${(ns / 1e9).toFixed(1)} s`;
+
 function noteCell(row: SliceRow): Cell {
+  if (row.ended !== undefined) return toned(`ended: ${row.ended}`, 'warn');
   if (row.enforcement === 'pending') return toned('starting', 'dim');
   if (row.enforcement !== 'enforced') return toned(row.enforcement, 'bad');
   return toned(row.problem, 'warn');
 }
 
-export function usageFrame(nodes: readonly NodeState[], silent: readonly Silent[], paper: Paper): string {
+/** `before`: the look that shares are told since; null in the first. */
+export function usageFrame(look: UsageLook, before: UsageLook | null, paper: Paper): string {
+  const { nodes, silent } = look;
+  const since = sinceOf(look, before);
   const devices = nodes.flatMap((state) => state.devices.map((device) => ({ ...device, node: state.node })));
-  const slices = nodes.flatMap((state) => state.slices.map((slice) => sliceRow(state, slice)));
+  const slices = nodes.flatMap((state) => state.slices.map((slice) => sliceRow(state, slice, since)));
   const { hasColour } = paper;
   const tables = [
     devices.length === 0 ? 'no devices' : renderOn(DEVICES, devices, paper),
@@ -117,7 +146,34 @@ export function usageFrame(nodes: readonly NodeState[], silent: readonly Silent[
   return parts.join('\n\n');
 }
 
-function sliceRow(state: NodeState, slice: SliceState): SliceRow {
+/** What a slice had counted at the look before, and how long ago that was. */
+interface Since {
+  readonly passedNs: number;
+  readonly slices: ReadonlyMap<string, SliceState>;
+}
+
+const keyOf = ({ uid, container, device }: SliceState): string => `${uid} ${container} ${device}`;
+
+function sinceOf(look: UsageLook, before: UsageLook | null): Since {
+  const slices = (before?.nodes ?? []).flatMap((node) => node.slices);
+  return {
+    passedNs: before === null ? 0 : (look.atMs - before.atMs) * NS_PER_MS,
+    slices: new Map(slices.map((slice) => [keyOf(slice), slice])),
+  };
+}
+
+function sliceRow(state: NodeState, slice: SliceState, { passedNs, slices }: Since): SliceRow {
   const device = state.devices.find((row) => row.id === slice.device);
-  return { ...slice, node: state.node, index: device?.index ?? null };
+  const then = slices.get(keyOf(slice))?.counted?.compute;
+  const now = slice.counted?.compute;
+  /** Null where nothing is known of before, or the container began anew. */
+  const grown = (before = Number.NaN, after = Number.NaN): number | null =>
+    passedNs > 0 && after >= before ? (after - before) / passedNs : null;
+  return {
+    ...slice,
+    node: state.node,
+    index: device?.index ?? null,
+    busy: grown(then?.busyNs, now?.busyNs),
+    throttled: grown(then?.throttledNs, now?.throttledNs),
+  };
 }

@@ -54,10 +54,8 @@ const picture = (scene: Scene) => {
   const monitors: readonly Monitor[] = scene.reach.monitors.map((text) => monitorAt(text, 'monitor'));
   return async (): Promise<string> => {
     const { nodes, silent } = await askAll(monitors);
-    return usageFrame(nodes, silent, {
-      hasColour: scene.stage.hasColour,
-      width: process.stdout.columns,
-    });
+    const look = { nodes, silent, atMs: performance.now() };
+    return usageFrame(look, null, { hasColour: scene.stage.hasColour, width: process.stdout.columns });
   };
 };
 

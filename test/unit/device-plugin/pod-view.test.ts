@@ -31,7 +31,17 @@ describe('what is kept of a pod', () => {
           phase: 'Running',
           containerStatuses: [
             { name: 'a', containerID: 'containerd://abc', state: { running: {} } },
-            { name: 'plain', containerID: 'containerd://def', state: { terminated: {} } },
+            {
+              name: 'plain',
+              containerID: 'containerd://def',
+              state: { terminated: { exitCode: 0, reason: 'Completed' } },
+            },
+            {
+              name: 'crashed',
+              state: { waiting: { reason: 'CrashLoopBackOff' } },
+              lastState: { terminated: { exitCode: 137, reason: 'OOMKilled' } },
+            },
+            { name: 'new', state: { waiting: { reason: 'ContainerCreating' } }, lastState: {} },
           ],
         },
       },
@@ -52,6 +62,10 @@ describe('what is kept of a pod', () => {
       ],
       running: new Map([['a', 'abc']]),
       workload: '',
+      ended: new Map([
+        ['plain', 'exit 0, Completed'],
+        ['crashed', 'exit 137, CrashLoopBackOff'],
+      ]),
     });
   });
 
@@ -74,7 +88,7 @@ describe('what is kept of a pod', () => {
 
 const known = (word: Enforcement) => ({
   enforcement: { of: () => word },
-  pods: { lastSeen: () => ({ workload: 'Job/j' }) },
+  pods: { lastSeen: () => ({ workload: 'Job/j', ended: new Map([['main', 'exit 1, Error']]) }) },
 });
 
 describe('the rows of /v1/slots', () => {

@@ -36,6 +36,7 @@ function aPod(wish: PodWish = {}): PodView {
     asking,
     running: new Map(),
     workload: '',
+    ended: new Map(),
   };
 }
 

@@ -24,6 +24,7 @@ const aPod = (uid: string, isOver: boolean): PodView => ({
   asking: [],
   running: new Map(),
   workload: '',
+  ended: new Map(),
 });
 
 /** A node with the pods given, each with a slot. */

@@ -12,7 +12,7 @@ import type { KubeOptions } from '../kube.js';
 import { live } from '../live.js';
 import { localFrame, type LocalLook } from '../local-frame.js';
 import { askAll, chosenMonitors, type Looks, whyNobody } from '../monitors.js';
-import { usageFrame } from '../usage-frame.js';
+import { usageFrame, type UsageLook } from '../usage-frame.js';
 
 interface TopOptions extends KubeOptions {
   readonly once?: boolean;
@@ -29,10 +29,13 @@ Examples:
   kerf top --local                            slices that kerf run started on this machine
   kerf top --monitor n1=http://127.0.0.1:9401 ask this monitor alone (also KERF_MONITORS, by commas)
 
-Live: q ends it. In a narrow terminal columns leave: the bar, CORES, PEAK, CONTAINER; NOTE is shortened.
+Live: q ends it. In a narrow terminal columns leave: the bar, CORES, PEAK, CONTAINER, BUSY, THROTTLED; NOTE is shortened.
+BUSY and THROTTLED: share of the time since the picture before that the slice used its device, and that its threads
+waited for their share of it (many threads wait more than 100 %); in one look THROTTLED is all that they ever waited.
 
 NOTE:
-  starting     the container has not been seen running; one that crashes at once, or has ended, stays so
+  starting     the container has not been seen running yet
+  ended        it ran and does not now: how it ended, and what the kubelet waits for
   unenforced   no process of the container has loaded the library (static program, or nothing that uses the device yet)
 `;
 
@@ -56,10 +59,11 @@ async function top(options: TopOptions, io: Io): Promise<void> {
   if (isLocal(options, io.env)) return topHere(options, intervalMs, io);
   const monitors = await chosenMonitors(options, io.env);
   const isLive = io.isTty && options.once !== true && options.json !== true;
-  if (isLive) return live(async () => frameOf(await askAll(monitors), io), intervalMs, io.stop);
+  const frame = frames(io);
+  if (isLive) return live(async () => frame(await askAll(monitors)), intervalMs, io.stop);
   const looks = await askAll(monitors);
   if (options.json === true) io.out(JSON.stringify(looks, null, 2));
-  else if (looks.nodes.length > 0) io.out(frameOf(looks, io));
+  else if (looks.nodes.length > 0) io.out(frame(looks));
   if (looks.nodes.length === 0) throw new Error(whyNobody(looks.silent));
 }
 
@@ -70,8 +74,16 @@ function readInterval(text: string): number {
   return seconds * 1000;
 }
 
-const frameOf = ({ nodes, silent }: Looks, { hasColour, width }: Io): string =>
-  usageFrame(nodes, silent, { hasColour, width: width?.() });
+/** Pictures one after the other: shares are told since the one before. */
+function frames({ hasColour, width }: Io): (looks: Looks) => string {
+  let before: UsageLook | null = null;
+  return (looks) => {
+    const now = { ...looks, atMs: performance.now() };
+    const text = usageFrame(now, before, { hasColour, width: width?.() });
+    before = now;
+    return text;
+  };
+}
 
 /** Where no cluster is named in any way, this machine is meant. */
 function isLocal(options: TopOptions, env: Io['env']): boolean {
