@@ -16,6 +16,7 @@ const aPod = (uid: string, asking: PodView['asking'] = []): PodView => ({
   asking,
   running: new Map(),
   workload: '',
+  ended: new Map(),
 });
 const shows = (ids: Record<string, string[]>) =>
   new Map(Object.entries(ids).map(([name, held]) => [name, new Set(held)]));
