@@ -89,6 +89,26 @@ export const cluster = {
       },
     },
     {
+      type: 'timeseries',
+      title: 'Escapes, and what was done',
+      unit: 'short',
+      help: 'Findings of what gets past its slice, by reason; slots throttled and processes killed by policy.',
+      ask: {
+        '{{reason}}': 'sum by (reason) (kerf_escape_total)',
+        '{{action}}': 'sum by (action) (kerf_escape_stopped_total) or vector(0)',
+      },
+    },
+    {
+      type: 'timeseries',
+      title: 'Memory of processes outside Kerf',
+      unit: 'bytes',
+      help: 'Held by processes that nobody gave a slice; that much less is given out.',
+      ask: {
+        '{{node}} {{device}}':
+          'kerf_device_memory_foreign_bytes or on (node, device) kerf_device_memory_used_bytes * 0',
+      },
+    },
+    {
       type: 'table',
       title: 'Builds',
       unit: 'short',

@@ -106,6 +106,13 @@ export const slices = {
     },
     {
       type: 'timeseries',
+      title: 'Drift',
+      unit: 'bytes',
+      help: 'What the driver counts for the slice beyond what its region admits.',
+      ask: { [NAME]: `kerf_slice_drift_bytes{${OF}}` },
+    },
+    {
+      type: 'timeseries',
       title: 'Names that Kerf does not know',
       unit: 'short',
       help: 'Asked of the driver by the container’s programs; what those functions take is not counted.',

@@ -56,6 +56,12 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
     'kerf_device_memory_total_bytes{node="n1",device="GPU-1",model="m"}',
     0.98,
   ),
+  KerfForeignMemory: one('kerf_device_memory_foreign_bytes{node="n1",device="GPU-1"}', '9e9', '0'),
+  KerfEscape: {
+    fires: { [`kerf_escape_total{${SLICE},reason="Drift"}`]: '_x135 1x25' },
+    quiet: { [`kerf_escape_total{${SLICE},reason="Drift"}`]: '3x160' },
+  },
+  KerfSliceDrift: one(`kerf_slice_drift_bytes{${SLICE}}`, '9e9', '1e6'),
   KerfSliceOverLimit: share(
     `kerf_slice_memory_used_bytes{${SLICE}}`,
     `kerf_slice_memory_granted_bytes{${SLICE}}`,

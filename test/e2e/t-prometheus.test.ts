@@ -58,6 +58,9 @@ beforeAll(async () => {
     (await prometheus.query('kerf_slice_info{enforcement="unenforced",pod="static"}')).at(0),
   );
   await waitFor('the fault is counted', async () => (await prometheus.query('kerf_device_xid_total')).at(0));
+  const spoil = 'dd if=/dev/zero of=/usr/local/kerf/region bs=64 count=1 conv=notrunc 2>&1';
+  await execIn(journey, { pod: 'spoilt' }, ['sh', '-c', spoil]);
+  await waitFor('the escape is found', async () => (await prometheus.query('kerf_escape_total')).at(0));
   const isSeen = async () => (await prometheus.query('kerf_slice_memory_class_bytes > 0')).length > 0;
   await waitFor('the pod’s memory is in Prometheus', isSeen);
   await waitFor('a refusal is in Prometheus', async () =>
@@ -137,13 +140,9 @@ describe('what goes wrong', () => {
   });
 
   it('a container that writes over its own counters', async () => {
-    const [slot] = (await slotsOf(journey.cluster, 'n2')).filter(
-      ({ pod: owner }) => owner?.name === 'spoilt',
-    );
-    const spoil = 'dd if=/dev/zero of=/usr/local/kerf/region bs=64 count=1 conv=notrunc 2>&1';
-    expect(slot).toBeDefined();
-    await execIn(journey, { pod: 'spoilt' }, ['sh', '-c', spoil]);
-    await fires('KerfSliceUnreadable', { namespace: journey.namespace, pod: 'spoilt' });
+    const labels = { namespace: journey.namespace, pod: 'spoilt' };
+    await fires('KerfSliceUnreadable', labels);
+    await fires('KerfEscape', labels);
   });
 
   it('a device that is broken', async () => {

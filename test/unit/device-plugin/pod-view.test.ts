@@ -88,7 +88,7 @@ describe('what is kept of a pod', () => {
 
 const known = (word: Enforcement) => ({
   enforcement: { of: () => word },
-  pods: { lastSeen: () => ({ workload: 'Job/j', ended: new Map([['main', 'exit 1, Error']]) }) },
+  pods: { lastSeen: () => ({ workload: 'Job/j', ended: new Map([['a', 'exit 1, Error']]) }) },
 });
 
 describe('the rows of /v1/slots', () => {
@@ -110,6 +110,7 @@ describe('the rows of /v1/slots', () => {
             pod: { namespace: 'default', name: 'p', uid: 'uid-1' },
             enforcement: 'enforced',
             workload: 'Job/j',
+            ended: 'exit 1, Error',
           },
         },
       ],
