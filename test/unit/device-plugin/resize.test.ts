@@ -70,7 +70,7 @@ class Node {
     const named = { uid: podUid, namespace: 'default', name: podUid, node: 'n1' };
     const view: PodView = {
       ...{ ...named, isOver, placement: text },
-      ...{ containers: SIDES, asking: [], running: new Map(), workload: '' },
+      ...{ containers: SIDES, asking: [], running: new Map(), workload: '', ended: new Map() },
     };
     this.shown.set(podUid, view);
     return view;
