@@ -78,11 +78,19 @@ export class LiveSlot {
 
   /** Fills `looks`. False: the region cannot be read, they are as they were. */
   look(): boolean {
-    const length = this.bytes.byteLength;
-    if (this.region < 0 || readSync(this.region, this.bytes, 0, length, REGION_AT.devices) !== length)
-      return false;
+    if (!this.read()) return false;
     for (const [index, look] of this.looks.entries()) this.fill(look, index * REGION.deviceBytes);
     return true;
+  }
+
+  /** It is the tenant's file: whatever he made of it, others are looked at. */
+  private read(): boolean {
+    const length = this.bytes.byteLength;
+    try {
+      return this.region >= 0 && readSync(this.region, this.bytes, 0, length, REGION_AT.devices) === length;
+    } catch {
+      return false;
+    }
   }
 
   private fill(look: Look, at: number): void {
