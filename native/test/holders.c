@@ -5,43 +5,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "cuda-memory-abi.h"
+#include "driver-calls.h"
 #include "test.h"
 
 #define MIB (1ull << 20)
-
-CUresult cuInit(unsigned int);
-CUresult cuDevicePrimaryCtxRetain(CUcontext *, CUdevice);
-CUresult cuCtxSetCurrent(CUcontext);
-CUresult cuCtxCreate_v2(CUcontext *, unsigned int, CUdevice);
-CUresult cuCtxDestroy_v2(CUcontext);
-CUresult cuMemGetInfo_v2(size_t *, size_t *);
-CUresult cuMemAlloc_v2(CUdeviceptr *, size_t);
-CUresult cuMemFree_v2(CUdeviceptr);
-CUresult cuMemCreate(CUmemGenericAllocationHandle *, size_t, const struct cuda_allocation_prop *, unsigned long long);
-CUresult cuMemRelease(CUmemGenericAllocationHandle);
-CUresult cuMemAddressReserve(CUdeviceptr *, size_t, size_t, CUdeviceptr, unsigned long long);
-CUresult cuMemMap(CUdeviceptr, size_t, size_t, CUmemGenericAllocationHandle, unsigned long long);
-CUresult cuMemUnmap(CUdeviceptr, size_t);
-CUresult cuMemExportToShareableHandle(void *, CUmemGenericAllocationHandle, int, unsigned long long);
-CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle *, void *, int);
-CUresult cuMemMapArrayAsync(struct cuda_array_map *, unsigned int, CUstream);
-CUresult cuArray3DCreate_v2(CUarray *, const struct cuda_array3d_desc *);
-CUresult cuArrayCreate_v2(CUarray *, const struct cuda_array_desc *);
-CUresult cuArrayDestroy(CUarray);
-CUresult cuMipmappedArrayCreate(CUmipmappedArray *, const struct cuda_array3d_desc *, unsigned int);
-CUresult cuMipmappedArrayDestroy(CUmipmappedArray);
-CUresult cuMipmappedArrayGetLevel(CUarray *, CUmipmappedArray, unsigned int);
-CUresult cuImportExternalMemory(CUexternalMemory *, const struct cuda_external_desc *);
-CUresult cuExternalMemoryGetMappedBuffer(CUdeviceptr *, CUexternalMemory, const struct cuda_external_buffer *);
-CUresult cuExternalMemoryGetMappedMipmappedArray(CUmipmappedArray *, CUexternalMemory, const struct cuda_external_mipmap *);
-CUresult cuDestroyExternalMemory(CUexternalMemory);
-CUresult cuMulticastCreate(CUmemGenericAllocationHandle *, const struct cuda_multicast_prop *);
-CUresult cuMulticastAddDevice(CUmemGenericAllocationHandle, CUdevice);
-CUresult cuMulticastBindMem(CUmemGenericAllocationHandle, size_t, CUmemGenericAllocationHandle, size_t, size_t,
-                            unsigned long long);
-CUresult cuMulticastBindAddr(CUmemGenericAllocationHandle, size_t, CUdeviceptr, size_t, unsigned long long);
-CUresult cuMulticastUnbind(CUmemGenericAllocationHandle, CUdevice, size_t, size_t);
 
 static CUcontext primary;
 static const struct cuda_allocation_prop ON_DEVICE = {.type = CU_MEM_ALLOCATION_TYPE_PINNED,

@@ -3,7 +3,7 @@
 // contexts take 500 MiB and modules 20 MiB: a slice of 1200 MiB, or one of 400. Ends with 0 if all hold.
 #include <string.h>
 
-#include "cuda-abi.h"
+#include "driver-calls.h"
 #include "test.h"
 
 #define MIB (1ull << 20)
@@ -12,23 +12,6 @@
 #define LIMIT_STACK 0
 #define LIMIT_HEAP 2
 #define THREADS (132ull * 2048)
-
-CUresult cuInit(unsigned int);
-CUresult cuDevicePrimaryCtxRetain(CUcontext *, CUdevice);
-CUresult cuDevicePrimaryCtxRelease_v2(CUdevice);
-CUresult cuDevicePrimaryCtxReset_v2(CUdevice);
-CUresult cuDevicePrimaryCtxGetState(CUdevice, unsigned int *, int *);
-CUresult cuCtxCreate_v2(CUcontext *, unsigned int, CUdevice);
-CUresult cuCtxDestroy_v2(CUcontext);
-CUresult cuCtxSetCurrent(CUcontext);
-CUresult cuCtxSetLimit(int, size_t);
-CUresult cuMemGetInfo_v2(size_t *, size_t *);
-CUresult cuMemAlloc_v2(CUdeviceptr *, size_t);
-CUresult cuMemFree_v2(CUdeviceptr);
-CUresult cuModuleLoadData(CUmodule *, const void *);
-CUresult cuModuleUnload(CUmodule);
-CUresult cuLibraryLoadData(CUlibrary *, const void *, int *, void **, unsigned int, int *, void **, unsigned int);
-CUresult cuLibraryUnload(CUlibrary);
 
 static CUcontext primary, other;
 

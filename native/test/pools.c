@@ -1,19 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Memory from a pool is its device's, whatever the stream's: run in a slice of two devices, the second the smaller.
 // Ends with 0 if all hold, else says which does not.
-#include "cuda-abi.h"
+#include "driver-calls.h"
 #include "test.h"
 
 #define MIB (1ull << 20)
-
-CUresult cuInit(unsigned int);
-CUresult cuDeviceTotalMem_v2(size_t *, CUdevice);
-CUresult cuDeviceGetDefaultMemPool(CUmemoryPool *, CUdevice);
-CUresult cuDeviceGetMemPool(CUmemoryPool *, CUdevice);
-CUresult cuDevicePrimaryCtxRetain(CUcontext *, CUdevice);
-CUresult cuCtxSetCurrent(CUcontext);
-CUresult cuMemAllocFromPoolAsync(CUdeviceptr *, size_t, CUmemoryPool, CUstream);
-CUresult cuMemFreeAsync(CUdeviceptr, CUstream);
 
 static void fill_and_free(CUmemoryPool pool, size_t most) {
   CUdeviceptr all, more;

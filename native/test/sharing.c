@@ -13,32 +13,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "cuda-memory-abi.h"
+#include "driver-calls.h"
 
 #define MIB (1ull << 20)
-
-CUresult cuInit(unsigned int);
-CUresult cuDevicePrimaryCtxRetain(CUcontext *, CUdevice);
-CUresult cuCtxSetCurrent(CUcontext);
-CUresult cuMemGetInfo_v2(size_t *, size_t *);
-CUresult cuMemAlloc_v2(CUdeviceptr *, size_t);
-CUresult cuMemFree_v2(CUdeviceptr);
-CUresult cuMemCreate(CUmemGenericAllocationHandle *, size_t, const struct cuda_allocation_prop *, unsigned long long);
-CUresult cuMemRelease(CUmemGenericAllocationHandle);
-CUresult cuMemAddressReserve(CUdeviceptr *, size_t, size_t, CUdeviceptr, unsigned long long);
-CUresult cuMemMap(CUdeviceptr, size_t, size_t, CUmemGenericAllocationHandle, unsigned long long);
-CUresult cuMemUnmap(CUdeviceptr, size_t);
-CUresult cuMemExportToShareableHandle(void *, CUmemGenericAllocationHandle, int, unsigned long long);
-CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle *, void *, int);
-CUresult cuIpcGetMemHandle(struct cuda_ipc_handle *, CUdeviceptr);
-CUresult cuIpcOpenMemHandle_v2(CUdeviceptr *, struct cuda_ipc_handle, unsigned int);
-CUresult cuIpcCloseMemHandle(CUdeviceptr);
-CUresult cuMemPoolCreate(CUmemoryPool *, const struct cuda_pool_props *);
-CUresult cuMemAllocFromPoolAsync(CUdeviceptr *, size_t, CUmemoryPool, CUstream);
-CUresult cuMemPoolExportToShareableHandle(void *, CUmemoryPool, int, unsigned long long);
-CUresult cuMemPoolImportFromShareableHandle(CUmemoryPool *, void *, int, unsigned long long);
-CUresult cuMemPoolExportPointer(struct cuda_ipc_handle *, CUdeviceptr);
-CUresult cuMemPoolImportPointer(CUdeviceptr *, CUmemoryPool, struct cuda_ipc_handle *);
 
 static int peer = -1;
 static CUmemoryPool pool;
