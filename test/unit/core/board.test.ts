@@ -41,6 +41,17 @@ describe('a board', () => {
     expect(board.column('1')).not.toBe(second);
   });
 
+  it('gives nobody the numbers of a column that gave way, who has it in hand neither', () => {
+    const board = new Board();
+    const old = board.column('0');
+    old.of(nodeAt(1), () => 0.5);
+    for (let at = 1; at < MOST_COLUMNS; at++) board.column(`${at}`);
+    const young = board.column('one more');
+    expect(young.of(nodeAt(1), () => 0.1)).toBe(0.1);
+    expect(old.of(nodeAt(1), () => 0.9)).toBe(0.9);
+    expect(young.of(nodeAt(1), () => NaN)).toBe(0.1);
+  });
+
   it('is one a snapshot', () => {
     const ledger = new Ledger();
     expect(boardOf(ledger)).toBe(boardOf(ledger));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Ledger } from '../../../src/core/ledger.js';
+import { NOWHERE } from '../../../src/core/rows.js';
 import { freeze } from '../../../src/core/snapshot.js';
 import { aDevice, anAssumption, aPlacement, aRequest, aSighting, someFacts } from '../../builders/core.js';
 
@@ -151,6 +152,18 @@ describe('a ledger', () => {
     ledger.confirm(aSighting());
     ledger.setNode(someFacts({ name: 'n4' }));
     expect(['n1', 'n3', 'n4'].map(numberOf)).toEqual([0, 2, 1]);
+  });
+
+  it('has its nodes as rows: each that is there, and nowhere one that went', () => {
+    ledger.setNode(someFacts({ name: 'n2' }));
+    ledger.confirm(aSighting({ node: 'n2', claim: { kind: 'placed', placement } }));
+    for (const view of ledger.allNodes()) {
+      expect(ledger.rows.node(ledger.rows.ordinal(view.name))).toBe(view);
+      expect(ledger.rows.revision(view.ordinal)).toBe(view.revision);
+    }
+    ledger.removeNode('n2');
+    expect(ledger.rows.ordinal('n2')).toBe(NOWHERE);
+    expect(ledger.rows.ordinal('never seen')).toBe(NOWHERE);
   });
 
   it('leaves a frozen snapshot as it was', () => {
