@@ -103,6 +103,7 @@ describe('the chart with its default values', () => {
       'ClusterRole kerf-scheduler: /pods *: get,list,watch',
       'ClusterRole kerf-scheduler: /pods/binding *: create',
       'ClusterRole kerf-scheduler: /pods/status *: patch',
+      'ClusterRole kerf-scheduler: /resourcequotas *: list',
       'ClusterRole kerf-scheduler: authentication.k8s.io/tokenreviews *: create',
       'ClusterRole kerf-scheduler: authorization.k8s.io/subjectaccessreviews *: create',
       'ClusterRole kerf-scheduler: events.k8s.io/events *: create',

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one write that answers a resize: placement, echo and condition together, through pods/status. There nothing of a
 // pod's spec can be changed, so that is all the scheduler needs to be allowed; the API server takes annotations along.
+import type { Quota } from '../../core/quota.js';
 import type { ResizeWrite, ResizeWrites } from '../../scheduling/ports.js';
 import { PLACEMENT, RESIZED } from '../../wire/names.js';
 import { RESIZED_CONDITION } from '../../wire/resize.js';
+import { readQuotas } from '../../wire/resource-quota.js';
 import type { Clock } from '../clock.js';
 import { outcomeOf, podPath } from './binder.js';
 import type { KubeClient } from './client.js';
@@ -23,6 +25,14 @@ export function createResizeWriter(client: KubeClient, clock: Clock): ResizeWrit
         return outcomeOf(fault);
       }
     },
+  };
+}
+
+/** What a namespace may have; asked when somebody in it wants more. Throws a Fault where nobody answers. */
+export function createQuotaReader(client: KubeClient): (namespace: string) => Promise<readonly Quota[]> {
+  return async (namespace) => {
+    const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/resourcequotas`;
+    return readQuotas(await client.send({ method: 'GET', path }));
   };
 }
 

@@ -7,11 +7,12 @@ import type { SchedulerRegistry } from '../../adapters/exposition/scheduler-regi
 import type { KubeClient } from '../../adapters/kubernetes/client.js';
 import { createResizeEventWriter, type EventWriterOptions } from '../../adapters/kubernetes/events.js';
 import { createLeaderLook } from '../../adapters/kubernetes/leader.js';
-import { createResizeWriter } from '../../adapters/kubernetes/resize-writer.js';
+import { createQuotaReader, createResizeWriter } from '../../adapters/kubernetes/resize-writer.js';
 import type { Ledger } from '../../core/ledger.js';
 import type { PodMirror } from '../../scheduling/pod-mirror.js';
 import type { ResizeNews } from '../../scheduling/ports.js';
 import { Resizer } from '../../scheduling/resize.js';
+import { createQuotaLook } from '../../scheduling/resize-quota.js';
 import type { Vendor } from '../../vendors/index.js';
 import type { SchedulerOptions } from './options.js';
 
@@ -35,7 +36,7 @@ export function resizerWith(joint: ResizeJoint): Resizer {
     writes: createResizeWriter(client, clock),
     isAllowed: options.resize,
     isLeader: leaderLook(client, options),
-    quota: async () => null,
+    quota: createQuotaLook({ ...joint, list: createQuotaReader(client) }),
     after: (ms, run) => clock.after(ms, run),
     onAnswered: tellWith(joint),
     onFault(pod, sentence, retryMs) {
