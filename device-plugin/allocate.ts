@@ -4,6 +4,7 @@
 
 import type { Slice } from '../src/core/placement.js';
 import { err, ok, type Result } from '../src/core/result.js';
+import { WHOLE_DEVICE } from '../src/core/units.js';
 import type { Vendor } from '../src/vendors/index.js';
 import { type DeviceLimit, LIMITS, type LimitsPage } from '../src/wire/limits.js';
 import { SLOT_KIND } from '../src/wire/names.js';
@@ -71,6 +72,8 @@ export interface AllocationQuestion {
   readonly vendor: Vendor;
   readonly vendorEdits: VendorEdits;
   readonly places: Places;
+  /** Of the slot's slices. */
+  readonly devices?: readonly NodeDevice[];
   /** Where the vendor's edits do not mount the driver file by file, nothing can be covered: then it is preloaded. */
   readonly libraryMode?: LibraryMode;
 }
@@ -90,7 +93,7 @@ export function allocate(question: AllocationQuestion): Allocation {
     },
   ]);
   return {
-    limits: limitsOf(slot),
+    limits: limitsOf(slot, question.devices ?? []),
     preload: LIBRARIES.map((name) => `${CONTAINER_FOLDER}/${name}\n`).join(''),
     spec: {
       cdiVersion: lowestVersion(edits, vendorEdits.declaredVersion ?? '0.5.0'),
@@ -100,14 +103,19 @@ export function allocate(question: AllocationQuestion): Allocation {
   };
 }
 
-function limitsOf({ owner }: BoundSlot): LimitsPage {
+/** An instance is held by the hardware to its part of the compute: a share of that share is not meant. */
+function limitsOf({ owner }: BoundSlot, devices: readonly NodeDevice[]): LimitsPage {
+  const isInstance = (id: string): boolean =>
+    devices.some((device) => device.id === id && device.instance !== undefined);
   return {
     epoch: 1,
     podUid: owner.podUid,
     namespace: owner.namespace,
     pod: owner.pod,
     container: owner.container,
-    devices: slicesOf(owner).map(limitOf),
+    devices: slicesOf(owner).map((slice) =>
+      limitOf(isInstance(slice.deviceId) ? { ...slice, cores: WHOLE_DEVICE } : slice),
+    ),
   };
 }
 

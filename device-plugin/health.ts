@@ -25,12 +25,20 @@ export class HealthBook {
 
   /** The driver was asked, and `devices` is what it told; those that are missing stand in it as unhealthy. */
   look(devices: readonly NodeDevice[]): void {
-    for (const { id, isHealthy } of devices)
-      this.held.set(id, looked(this.held.get(id) ?? null, isHealthy ? 'well' : 'away', this.clock.now()));
+    const sights = new Map(
+      devices.map(
+        ({ id, instance, isHealthy }) => [instance?.of ?? id, isHealthy ? 'well' : 'away'] as const,
+      ),
+    );
+    for (const [id, sight] of sights)
+      this.held.set(id, looked(this.held.get(id) ?? null, sight, this.clock.now()));
   }
 
   judge(device: NodeDevice): NodeDevice {
-    const objection = objectionOf(this.held.get(device.id) ?? null);
-    return objection === '' ? device : { ...device, isHealthy: false, reason: objection };
+    // What befell a device befell what is cut off it.
+    const objection = [device.id, device.instance?.of ?? '']
+      .map((id) => objectionOf(this.held.get(id) ?? null))
+      .find((reason) => reason !== '');
+    return objection === undefined ? device : { ...device, isHealthy: false, reason: objection };
   }
 }

@@ -8,6 +8,8 @@ export interface NodeDevice extends Device {
   readonly minor: number;
   /** Ids of other devices of the node, and how it is linked with them; those nobody knows of are left out. */
   readonly peers: ReadonlyMap<string, LinkWord>;
+  /** Where it is an instance that the driver cut off a device: its numbers there, and the device's id. */
+  readonly instance?: { readonly gpu: number; readonly compute: number; readonly of: string };
   /** The driver no longer sees it. It stays as long as a living pod sits on it. */
   readonly isMissing?: true;
 }

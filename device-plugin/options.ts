@@ -38,10 +38,10 @@ export interface PluginOptions {
 }
 
 export function foldersOf(options: PluginOptions, slots: string): PageFolders {
-  const { cdiDir, vendorCdiDir, libraryDir, regionStorage, libraryMode } = options;
+  const { cdiDir, vendorCdiDir, libraryDir, regionStorage, libraryMode, procDir } = options;
   return {
     ...{ slots, cdi: cdiDir, vendorCdi: vendorCdiDir, library: libraryDir, regions: regionStorage },
-    libraryMode,
+    ...{ libraryMode, proc: procDir },
   };
 }
 

@@ -19,6 +19,8 @@ export interface PageFolders {
   readonly slots: string;
   readonly cdi: string;
   readonly vendorCdi: readonly string[];
+  /** The node's /proc; /proc by default. */
+  readonly proc?: string;
   readonly library: string;
   /** Where regions lie: in memory each has storage of fixed size, on disk a tenant can fill the node's. */
   readonly regions: 'memory' | 'disk';
@@ -38,7 +40,7 @@ export class Pages {
     private readonly folders: PageFolders,
     private readonly vendor: Vendor,
   ) {
-    this.specs = new VendorSpecs(vendor, folders.vendorCdi);
+    this.specs = new VendorSpecs(vendor, folders.vendorCdi, folders.proc);
   }
 
   /**
@@ -62,7 +64,10 @@ export class Pages {
     const region = regionIn(slotFolder);
     const places = { libraryFolder: this.folders.library, slotFolder, region, announceFolder };
     const { libraryMode = 'preload' } = this.folders;
-    this.write(slot.slot, allocate({ slot, vendor: this.vendor, vendorEdits, places, libraryMode }));
+    this.write(
+      slot.slot,
+      allocate({ slot, vendor: this.vendor, devices: found.value, vendorEdits, places, libraryMode }),
+    );
   }
 
   /** As ensure for many, after a start; one that fails does not keep the others from their files. */

@@ -8,6 +8,7 @@ import { BYTES_PER_MIB, mib, WHOLE_DEVICE } from '../src/core/units.js';
 import { DOUBLE_BIT_ECC, xidRule } from '../src/vendors/index.js';
 import type { ForeignMemory } from './foreign.js';
 import type { DeviceEvent } from './health.js';
+import { instancesOf } from './instances.js';
 import type { Probe } from './inventory.js';
 import { LinkWatch } from './links.js';
 import type { NodeDevice } from './node-device.js';
@@ -52,7 +53,7 @@ export function openProbe(options: ProbeOptions, hooks: ProbeHooks): OpenProbe {
       const all = await renewal.look();
       const told = all.filter(({ uuid }) => uuid !== '');
       const peers = await links.look(told);
-      const devices = told.map((device) => deviceOf(device, { ...options, peers }));
+      const devices = told.flatMap((device) => devicesOf(device, deviceOf(device, { ...options, peers })));
       return hooks.foreign.take(devices, told);
     },
     close: () => probe.close(),
@@ -96,6 +97,10 @@ function eventOf({ kind, uuid, code }: NvmlEvent): DeviceEvent {
   if (kind === 'lost' || uuid === '') return { kind: 'stir' };
   return { kind: 'fault', deviceId: uuid, code, rule: kind === 'xid' ? xidRule(code) : DOUBLE_BIT_ECC };
 }
+
+/** A device that is cut is not offered itself, nor is one that was cut to nothing yet. */
+const devicesOf = (told: ProbedDevice, whole: NodeDevice): readonly NodeDevice[] =>
+  (told.instances ?? null) === null ? [whole] : instancesOf(told, whole);
 
 /** Capacity is rounded down: what is offered is there. */
 export function deviceOf(

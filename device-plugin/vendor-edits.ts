@@ -28,13 +28,15 @@ export class VendorSpecs {
   constructor(
     private readonly vendor: Vendor,
     private readonly folders: readonly string[],
+    /** The node's /proc. */
+    private readonly procDir = '/proc',
   ) {}
 
   editsFor(devices: readonly NodeDevice[]): VendorEdits {
     const specs = this.specs().filter(({ kind }) => kind === this.vendor.cdiKind);
     const found = devices.map((device) => findDevice(specs, this.vendor, device));
     const bare = devices.filter((_, at) => found[at] === null);
-    const nodes = bare.length === 0 ? {} : { deviceNodes: nodesOf(this.vendor, bare) };
+    const nodes = bare.length === 0 ? {} : { deviceNodes: nodesOf(this.vendor, bare, this.procDir) };
     const told = found.filter((entry) => entry !== null);
     const edits = told.flatMap(({ spec, own }) => [spec.containerEdits ?? {}, own]);
     return { edits: mergeEdits([...edits, nodes]), declaredVersion: told[0]?.spec.cdiVersion ?? null };
@@ -109,9 +111,41 @@ function readSpecFile(path: string): CdiSpec | null {
   }
 }
 
-function nodesOf(vendor: Vendor, devices: readonly NodeDevice[]): readonly { path: string }[] {
+function nodesOf(
+  vendor: Vendor,
+  devices: readonly NodeDevice[],
+  procDir: string,
+): readonly { path: string }[] {
   const each = devices.map(({ minor }) => vendor.deviceNodes.each.replace('{minor}', String(minor)));
-  return [...each, ...vendor.deviceNodes.common]
+  const parts = devices.flatMap((device) => instanceNodesOf(vendor, device, procDir));
+  return [...new Set([...each, ...parts, ...vendor.deviceNodes.common])]
     .filter((path) => statSync(path, { throwIfNoEntry: false })?.isCharacterDevice() === true)
     .map((path) => ({ path }));
+}
+
+/** The kernel numbers the nodes of instances as it likes, and lists what is whose. */
+export function instanceNodesOf(vendor: Vendor, device: NodeDevice, procDir: string): readonly string[] {
+  const { instances } = vendor.deviceNodes;
+  if (device.instance === undefined || instances === undefined) return [];
+  const { gpu, compute } = device.instance;
+  const numbers = new Map(
+    linesOf(join(procDir, instances.list)).map((line) => line.split(' ') as [string, string]),
+  );
+  const named = { '{minor}': device.minor, '{gpu}': gpu, '{compute}': compute };
+  return instances.names
+    .map((form) =>
+      Object.entries(named).reduce((name, [key, value]) => name.replace(key, String(value)), form),
+    )
+    .map((name) => numbers.get(name))
+    .filter((number) => number !== undefined)
+    .map((number) => instances.each.replace('{number}', number));
+}
+
+function linesOf(path: string): readonly string[] {
+  try {
+    return readFileSync(path, 'utf8').split('\n');
+  } catch {
+    // A driver that was never asked for instances lists none.
+    return [];
+  }
 }

@@ -18,7 +18,8 @@ struct nvmlDevice_st {
 };
 
 static struct fake_world world;
-static struct nvmlDevice_st devices[FAKE_GPUS_MAX];
+static struct nvmlDevice_st devices[FAKE_GPUS_MAX]; /* GPUs, then MIG instances */
+static uint32_t count_gpus, count_all;
 static uint32_t users; /* nvmlInit calls without nvmlShutdown */
 static pthread_mutex_t init_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -27,14 +28,21 @@ static void hang_while_told(void) {
 }
 
 static bool is_device(nvmlDevice_t device) {
-  return device >= devices && device < devices + world.count;
+  return device >= devices && device < devices + count_all;
 }
 
 bool nvml_is_lost(const struct fake_gpu *gpu) {
-  return world_fault(gpu) == XID_FALLEN_OFF_BUS || !world_has_node(gpu);
+  const struct fake_gpu *whole = gpu->parent < 0 ? gpu : &world.all[gpu->parent];
+  return world_fault(whole) == XID_FALLEN_OFF_BUS || !world_has_node(gpu);
 }
 
-nvmlDevice_t nvml_at(uint32_t index) { return index < world.count ? &devices[index] : NULL; }
+nvmlDevice_t nvml_at(uint32_t index) { return index < count_gpus ? &devices[index] : NULL; }
+nvmlDevice_t nvml_instance(const struct fake_gpu *gpu, uint32_t number) {
+  for (uint32_t i = count_gpus; i < count_all; i++)
+    if (devices[i].gpu.parent == (int32_t)gpu->index && number-- == 0) return &devices[i];
+  return NULL;
+}
+
 int nvml_index(nvmlDevice_t device) { return is_device(device) ? (int)(device - devices) : -1; }
 
 #define CHECK_INIT()                                                                 \
@@ -53,10 +61,20 @@ int nvml_index(nvmlDevice_t device) { return is_device(device) ? (int)(device - 
     if (nvml_is_lost(&(handle)->gpu)) return NVML_ERROR_GPU_IS_LOST;                      \
   } while (0)
 
+/* NVML shows a GPU in MIG mode, and its instances under it. */
+static void list_devices(void) {
+  count_all = 0;
+  for (uint32_t i = 0; i < world.all_count; i++)
+    if (world.all[i].parent < 0 && world_has_node(&world.all[i])) devices[count_all++].gpu = world.all[i];
+  count_gpus = count_all;
+  for (uint32_t i = 0; i < world.all_count; i++)
+    if (world.all[i].parent >= 0 && world_has_node(&world.all[i])) devices[count_all++].gpu = world.all[i];
+}
+
 static bool open_once(void) {
   if (users > 0) return true;
   if (world.ledger.region == NULL && !world_open(&world)) return false;
-  for (uint32_t i = 0; i < world.count; i++) devices[i].gpu = world.gpus[i];
+  list_devices();
   return true;
 }
 
@@ -127,7 +145,7 @@ FAKE_EXPORT nvmlReturn_t nvmlSystemGetCudaDriverVersion(int *version) {
 FAKE_EXPORT nvmlReturn_t nvmlDeviceGetCount_v2(unsigned int *count) {
   CHECK_INIT();
   CHECK_ARGUMENT(count != NULL);
-  *count = world.count;
+  *count = count_gpus;
   return NVML_SUCCESS;
 }
 
@@ -135,7 +153,7 @@ FAKE_EXPORT nvmlReturn_t nvmlDeviceGetCount(unsigned int *count) { return nvmlDe
 
 FAKE_EXPORT nvmlReturn_t nvmlDeviceGetHandleByIndex_v2(unsigned int index, nvmlDevice_t *device) {
   CHECK_INIT();
-  CHECK_ARGUMENT(device != NULL && index < world.count);
+  CHECK_ARGUMENT(device != NULL && index < count_gpus);
   if (nvml_is_lost(&devices[index].gpu)) return NVML_ERROR_GPU_IS_LOST;
   *device = &devices[index];
   return NVML_SUCCESS;
@@ -148,15 +166,20 @@ FAKE_EXPORT nvmlReturn_t nvmlDeviceGetHandleByIndex(unsigned int index, nvmlDevi
 FAKE_EXPORT nvmlReturn_t nvmlDeviceGetHandleByUUID(const char *uuid, nvmlDevice_t *device) {
   CHECK_INIT();
   CHECK_ARGUMENT(device != NULL && uuid != NULL);
-  for (uint32_t i = 0; i < world.count; i++)
+  for (uint32_t i = 0; i < count_gpus; i++)
     if (strcmp(devices[i].gpu.uuid, uuid) == 0) return nvmlDeviceGetHandleByIndex_v2(i, device);
+  for (uint32_t i = count_gpus; i < count_all; i++) {
+    if (strcmp(devices[i].gpu.uuid, uuid) != 0) continue;
+    *device = &devices[i];
+    return nvml_is_lost(&devices[i].gpu) ? NVML_ERROR_GPU_IS_LOST : NVML_SUCCESS;
+  }
   return NVML_ERROR_NOT_FOUND;
 }
 
 FAKE_EXPORT nvmlReturn_t nvmlDeviceGetHandleByPciBusId_v2(const char *bus_id, nvmlDevice_t *device) {
   CHECK_INIT();
   CHECK_ARGUMENT(device != NULL && bus_id != NULL);
-  for (uint32_t i = 0; i < world.count; i++)
+  for (uint32_t i = 0; i < count_gpus; i++)
     if (strcasecmp(devices[i].gpu.pci_bus_id, bus_id) == 0) return nvmlDeviceGetHandleByIndex_v2(i, device);
   return NVML_ERROR_NOT_FOUND;
 }

@@ -16,8 +16,10 @@ struct nvml_inside {
 };
 
 struct nvml_inside nvml_inside(nvmlDevice_t device);
-/* The device of that index, and back; NULL and -1 where there is none. */
+/* The GPU of that index, and back; NULL and -1 where there is none. */
 nvmlDevice_t nvml_at(uint32_t index);
+/* The MIG instance of that number on the GPU; NULL where there is none. */
+nvmlDevice_t nvml_instance(const struct fake_gpu *gpu, uint32_t number);
 int nvml_index(nvmlDevice_t device);
 bool nvml_is_lost(const struct fake_gpu *gpu);
 

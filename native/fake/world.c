@@ -31,16 +31,18 @@ static void path_of(char *path, const char *name) {
   snprintf(path, PATH_BYTES, "%s/%s", dir != NULL ? dir : DEFAULT_DIR, name);
 }
 
-static bool has_device_node(uint32_t minor) {
+static bool has_device_node(const struct fake_gpu *gpu) {
   char path[PATH_BYTES];
   const char *dev = getenv("KERF_FAKE_DEV_DIR");
   const char *dir = getenv("KERF_FAKE_DIR");
+  const char *name = gpu->parent < 0 ? "nvidia" : "nvidia-caps/nvidia-cap";
+  uint32_t number = gpu->parent < 0 ? gpu->minor : gpu->cap;
   if (dev != NULL)
-    snprintf(path, sizeof(path), "%s/nvidia%u", dev, minor);
+    snprintf(path, sizeof(path), "%s/%s%u", dev, name, number);
   else if (dir != NULL)
-    snprintf(path, sizeof(path), "%s/dev/nvidia%u", dir, minor);
+    snprintf(path, sizeof(path), "%s/dev/%s%u", dir, name, number);
   else
-    snprintf(path, sizeof(path), "/dev/nvidia%u", minor);
+    snprintf(path, sizeof(path), "/dev/%s%u", name, number);
   return access(path, F_OK) == 0;
 }
 
@@ -78,6 +80,11 @@ static void read_gpu_number(struct fake_gpu *gpu, const char *key, long long val
   if (strcmp(key, "numa_node") == 0) gpu->numa_node = (int32_t)value;
   if (strcmp(key, "pcie_switch") == 0) gpu->pcie_switch = (int32_t)value;
   if (strcmp(key, "nvswitch_links") == 0) gpu->nvswitch_links = (uint32_t)value;
+  if (strcmp(key, "mig") == 0) gpu->is_mig = value != 0;
+  if (strcmp(key, "parent") == 0) gpu->parent = (int32_t)value;
+  if (strcmp(key, "slices") == 0) gpu->slices = (uint32_t)value;
+  if (strcmp(key, "gpu_instance") == 0) gpu->gpu_instance = (uint32_t)value;
+  if (strcmp(key, "cap") == 0) gpu->cap = (uint32_t)value;
 }
 
 static void read_pair(struct fake_world *world, const char *key, const char *value) {
@@ -94,7 +101,7 @@ static void read_line(struct fake_world *world, char *line) {
   line[strcspn(line, "\r\n")] = '\0';
   if (strcmp(line, "[gpu]") == 0 && world->all_count < FAKE_GPUS_MAX) {
     struct fake_gpu *gpu = &world->all[world->all_count];
-    *gpu = (struct fake_gpu){.index = world->all_count, .minor = world->all_count, .numa_node = -1, .pcie_switch = -1};
+    *gpu = (struct fake_gpu){.index = world->all_count, .minor = world->all_count, .numa_node = -1, .pcie_switch = -1, .parent = -1};
     gpu->pool_block_bytes = POOL_BLOCK_BYTES;
     world->all_count++;
     return;
@@ -112,7 +119,7 @@ static bool read_gpus(struct fake_world *world) {
   while (fgets(line, sizeof(line), file) != NULL) read_line(world, line);
   fclose(file);
   for (uint32_t i = 0; i < world->all_count; i++)
-    if (has_device_node(world->all[i].minor)) world->gpus[world->count++] = world->all[i];
+    if (!world->all[i].is_mig && has_device_node(&world->all[i])) world->gpus[world->count++] = world->all[i];
   return true;
 }
 
@@ -290,7 +297,7 @@ uint32_t world_fault(const struct fake_gpu *gpu) {
   return is_marked ? xid : 0;
 }
 
-bool world_has_node(const struct fake_gpu *gpu) { return has_device_node(gpu->minor); }
+bool world_has_node(const struct fake_gpu *gpu) { return has_device_node(gpu); }
 
 bool world_hangs(void) {
   char path[PATH_BYTES];

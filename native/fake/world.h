@@ -10,7 +10,8 @@
 //   DIR/hang     optional: while it exists, NVML calls never return
 //
 // DIR is $KERF_FAKE_DIR, else /run/kerf-fake. A GPU is there for a process if its device node is: in
-// $KERF_FAKE_DEV_DIR, else $KERF_FAKE_DIR/dev, else /dev — as a container sees only the nodes it was given.
+// $KERF_FAKE_DEV_DIR, else $KERF_FAKE_DIR/dev, else /dev — as a container sees only the nodes it was given. A MIG instance
+// is there if its node in nvidia-caps is.
 #ifndef KERF_FAKE_WORLD_H
 #define KERF_FAKE_WORLD_H
 
@@ -43,6 +44,11 @@ struct fake_gpu {
   int32_t pcie_switch; /* those of one number sit on one PCIe switch; -1 for none */
   uint32_t nvswitch_links; /* NVLinks that lead to switches */
   uint32_t nvlinks[FAKE_GPUS_MAX]; /* NVLinks that lead to the GPU of this index */
+  bool is_mig;                     /* it is used through its instances alone */
+  int32_t parent;                  /* of an instance: index of its GPU; -1 for a GPU */
+  uint32_t slices;                 /* of an instance, of 7 */
+  uint32_t gpu_instance;
+  uint32_t cap; /* number of the instance's node in DIR/dev/nvidia-caps; its compute instance's is the next */
 };
 
 struct timeline_shared;
@@ -50,7 +56,7 @@ struct timeline_shared;
 struct fake_world {
   struct fake_gpu all[FAKE_GPUS_MAX];
   uint32_t all_count;
-  struct fake_gpu gpus[FAKE_GPUS_MAX]; /* those whose device node this process has */
+  struct fake_gpu gpus[FAKE_GPUS_MAX]; /* as CUDA sees them: those whose device node this process has, instances for MIG ones */
   uint32_t count;
   char driver_version[32];
   int cuda_version;

@@ -147,6 +147,21 @@ struct nvml_event {
   unsigned int compute_instance;
 };
 
+/* Of a MIG instance: nvmlDeviceGetAttributes_v2. */
+struct nvml_attributes {
+  unsigned int multiprocessors;
+  unsigned int copy_engines;
+  unsigned int decoders;
+  unsigned int encoders;
+  unsigned int jpegs;
+  unsigned int optical_flows;
+  unsigned int gpu_slices;
+  unsigned int compute_slices;
+  unsigned long long memory_mib;
+};
+
+#define NVML_MIG_ON 1u
+
 /* Levels of nvmlDeviceGetTopologyCommonAncestor. */
 enum {
   NVML_TOPOLOGY_INTERNAL = 0,

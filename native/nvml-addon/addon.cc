@@ -71,6 +71,24 @@ Napi::Value to_processes(Napi::Env env, const std::vector<kerf::Process> &proces
   return list;
 }
 
+Napi::Value to_instances(Napi::Env env, const kerf::Device &device) {
+  if (!device.is_mig) return env.Null();
+  Napi::Array list = Napi::Array::New(env, device.instances.size());
+  for (uint32_t i = 0; i < device.instances.size(); i++) {
+    const kerf::Instance &instance = device.instances[i];
+    Napi::Object row = Napi::Object::New(env);
+    row.Set("uuid", Napi::String::New(env, instance.uuid));
+    row.Set("gpuInstance", Napi::Number::New(env, instance.gpu_instance));
+    row.Set("computeInstance", Napi::Number::New(env, instance.compute_instance));
+    row.Set("gpuSlices", Napi::Number::New(env, instance.gpu_slices));
+    row.Set("computeSlices", Napi::Number::New(env, instance.compute_slices));
+    row.Set("memoryTotalBytes", Napi::Number::New(env, static_cast<double>(instance.memory_total_bytes)));
+    row.Set("memoryUsedBytes", Napi::Number::New(env, static_cast<double>(instance.memory_used_bytes)));
+    list.Set(i, row);
+  }
+  return list;
+}
+
 Napi::Object to_device(Napi::Env env, const kerf::Device &device) {
   Napi::Object row = Napi::Object::New(env);
   row.Set("index", Napi::Number::New(env, device.index));
@@ -84,6 +102,7 @@ Napi::Object to_device(Napi::Env env, const kerf::Device &device) {
   row.Set("utilizationPercent", number_or_null(env, device.utilization_percent));
   row.Set("error", text_or_null(env, device.error));
   row.Set("processes", to_processes(env, device.processes));
+  row.Set("instances", to_instances(env, device));
   return row;
 }
 

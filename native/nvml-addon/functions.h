@@ -29,6 +29,12 @@ struct Functions {
   nvmlReturn_t (*link_state)(nvmlDevice_t, unsigned int, unsigned int *);
   nvmlReturn_t (*link_type)(nvmlDevice_t, unsigned int, unsigned int *);
   nvmlReturn_t (*link_pci)(nvmlDevice_t, unsigned int, struct nvml_pci *);
+  nvmlReturn_t (*mig_mode)(nvmlDevice_t, unsigned int *, unsigned int *);
+  nvmlReturn_t (*mig_most)(nvmlDevice_t, unsigned int *);
+  nvmlReturn_t (*mig_at)(nvmlDevice_t, unsigned int, nvmlDevice_t *);
+  nvmlReturn_t (*gpu_instance)(nvmlDevice_t, unsigned int *);
+  nvmlReturn_t (*compute_instance)(nvmlDevice_t, unsigned int *);
+  nvmlReturn_t (*attributes)(nvmlDevice_t, struct nvml_attributes *);
   nvmlReturn_t (*event_types)(nvmlDevice_t, unsigned long long *);
   nvmlReturn_t (*set_create)(nvmlEventSet_t *);
   nvmlReturn_t (*set_free)(nvmlEventSet_t);

@@ -44,6 +44,12 @@ void resolve_all(void *library) {
   resolve(library, &nvml.link_state, "nvmlDeviceGetNvLinkState");
   resolve(library, &nvml.link_type, "nvmlDeviceGetNvLinkRemoteDeviceType");
   resolve(library, &nvml.link_pci, "nvmlDeviceGetNvLinkRemotePciInfo_v2");
+  resolve(library, &nvml.mig_mode, "nvmlDeviceGetMigMode");
+  resolve(library, &nvml.mig_most, "nvmlDeviceGetMaxMigDeviceCount");
+  resolve(library, &nvml.mig_at, "nvmlDeviceGetMigDeviceHandleByIndex");
+  resolve(library, &nvml.gpu_instance, "nvmlDeviceGetGpuInstanceId");
+  resolve(library, &nvml.compute_instance, "nvmlDeviceGetComputeInstanceId");
+  resolve(library, &nvml.attributes, "nvmlDeviceGetAttributes_v2");
   resolve(library, &nvml.event_types, "nvmlDeviceGetSupportedEventTypes");
   resolve(library, &nvml.set_create, "nvmlEventSetCreate");
   resolve(library, &nvml.set_free, "nvmlEventSetFree");
@@ -132,6 +138,7 @@ Device read_device(unsigned int index) {
   read_place(handle, &device);
   read_utilization(handle, &device);
   note_loss(&device, list_processes(handle, &device.processes));
+  read_instances(handle, &device);
   return device;
 }
 

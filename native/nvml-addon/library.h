@@ -19,6 +19,17 @@ struct Process {
   uint64_t used_bytes;
 };
 
+/* A MIG instance: a part of a device that the driver has cut off, with one compute instance in it. */
+struct Instance {
+  std::string uuid;
+  uint32_t gpu_instance = 0;
+  uint32_t compute_instance = 0;
+  uint32_t gpu_slices = 0;
+  uint32_t compute_slices = 0;
+  uint64_t memory_total_bytes = 0;
+  uint64_t memory_used_bytes = 0;
+};
+
 struct Device {
   uint32_t index = 0;
   std::string uuid; /* empty where the device cannot even be named */
@@ -31,6 +42,8 @@ struct Device {
   int utilization_percent = -1;
   std::string error; /* NVML's name of what failed; empty when all went well */
   std::vector<Process> processes;
+  bool is_mig = false; /* it is used through its instances alone */
+  std::vector<Instance> instances;
 };
 
 /* NVLinks of one device that are up and lead to one place. */
@@ -61,6 +74,8 @@ using ErrorName = std::string;
 ErrorName error_name(nvmlReturn_t code);
 /* dlopen and nvmlInit; opening twice keeps the first. */
 ErrorName open_library(const std::string &name);
+/* Whether the device is in MIG mode, and what it is cut to then. One that cannot be read is left out. */
+void read_instances(nvmlDevice_t handle, Device *device);
 ErrorName read_devices(std::vector<Device> *out);
 /* One row per device, by index; without a uuid where it cannot be named. A question that fails leaves its answer out. */
 ErrorName read_links(std::vector<DeviceLinks> *out);

@@ -16,4 +16,4 @@ export function vendorNamed(name: string): Vendor | undefined {
 
 export { withCuts } from './cuts.js';
 export { DOUBLE_BIT_ECC, xidRule } from './nvidia-xid.js';
-export type { ResourceNames, Vendor } from './vendor.js';
+export { INSTANCE_MODE, type ResourceNames, type Vendor } from './vendor.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Template, Vendor } from './vendor.js';
+import { INSTANCE_MODE, type Template, type Vendor } from './vendor.js';
 
 /** name, MiB, compute slices of 7. Memory is the least that a driver has given for the profile. */
 const profile = (name: string, memoryMiB: number, slices: number): Template => ({
@@ -23,12 +23,23 @@ const OF_80 = [
   profile('7g.80gb', 80_640, 7),
 ];
 
+/** As `nvidia-smi mig -lgip` lists them on an H100 80GB HBM3. */
+const OF_H100 = [
+  profile('1g.10gb', 9984, 1),
+  profile('1g.20gb', 20_090, 1),
+  profile('2g.20gb', 20_090, 2),
+  profile('3g.40gb', 40_448, 3),
+  profile('4g.40gb', 40_448, 4),
+  profile('7g.80gb', 81_152, 7),
+];
+
 /** GPU instance profiles by model. Where in the memory an instance may start is not told here. */
 const MIG = {
   'NVIDIA A100-SXM4-40GB': OF_40,
   'NVIDIA A100-PCIE-40GB': OF_40,
   'NVIDIA A100-SXM4-80GB': OF_80,
   'NVIDIA A100 80GB PCIe': OF_80,
+  'NVIDIA H100 80GB HBM3': OF_H100,
 };
 
 export const nvidia: Vendor = {
@@ -44,7 +55,8 @@ export const nvidia: Vendor = {
   },
   memoryUnitMiB: 1,
   cuts: { kind: 'any' },
-  modes: { mig: { kind: 'profiles', models: MIG } },
+  // mig: cut where a pod asks (not yet); an instance that is there: whole or not at all.
+  modes: { mig: { kind: 'profiles', models: MIG }, [INSTANCE_MODE]: { kind: 'templates', models: {} } },
   topology: 'nvml',
   letter: 'kerf',
   enforcement: 'library',
@@ -67,6 +79,11 @@ export const nvidia: Vendor = {
   cdiKind: 'nvidia.com/gpu',
   deviceNodes: {
     each: '/dev/nvidia{minor}',
+    instances: {
+      list: 'driver/nvidia-caps/mig-minors',
+      each: '/dev/nvidia-caps/nvidia-cap{number}',
+      names: ['gpu{minor}/gi{gpu}/access', 'gpu{minor}/gi{gpu}/ci{compute}/access'],
+    },
     common: ['/dev/nvidiactl', '/dev/nvidia-uvm', '/dev/nvidia-uvm-tools'],
   },
 };

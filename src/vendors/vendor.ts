@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+/** Inventory mode of a device that is itself a part, cut off by its driver: given whole. */
+export const INSTANCE_MODE = 'instance';
+
 /** Names of one vendor's extended resources. The first of a list is ours, the others are accepted synonyms. */
 export interface ResourceNames {
   /** Distinct devices. The only one the kubelet knows: its units are slots. */
@@ -78,5 +81,18 @@ export interface Vendor {
   /** CDI kind of the vendor's own spec, whose edits for a device are merged into the slot's. */
   readonly cdiKind: string;
   /** Device nodes a container needs where the vendor ships no CDI spec; `{minor}` is the device's. Those absent are skipped. */
-  readonly deviceNodes: { readonly each: string; readonly common: readonly string[] };
+  readonly deviceNodes: {
+    readonly each: string;
+    readonly common: readonly string[];
+    readonly instances?: InstanceNodes;
+  };
+}
+
+/** Device nodes of an instance beside its device's. */
+export interface InstanceNodes {
+  /** In the node's /proc: a name and a number a line. */
+  readonly list: string;
+  readonly each: string;
+  /** Names to look up, with `{minor}` of the device, `{gpu}` and `{compute}` of the instance. */
+  readonly names: readonly string[];
 }

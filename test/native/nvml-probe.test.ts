@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { NvmlEvent } from '../../src/adapters/nvml/contract.js';
 import { type NvmlProbe, type NvmlProbeOptions, nvmlProbe } from '../../src/adapters/nvml/probe.js';
+import { eventually } from '../contract/probe-worlds.js';
 import { buildNative, type FakeGpu, fakeGpus, makeMachine, PATHS } from './build.js';
 
 const MIB = 1_048_576;
@@ -23,7 +24,6 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 afterEach(async () => {
-  fakeGpus('hang', join(folder, 'm'), 'off');
   await Promise.all(probes.splice(0).map((probe) => probe.close()));
 });
 
@@ -61,80 +61,14 @@ async function anEar(): Promise<{ probe: NvmlProbe; next: () => Promise<NvmlEven
   return { probe, next };
 }
 
-/** Asks until the pause after a lost child is over. */
-async function eventually<T>(ask: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await ask();
-    } catch (fault) {
-      if ((fault as { code?: string }).code !== 'NVML_BACKOFF') throw fault;
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  }
-}
-
-/** Until nobody has this pid: SIGKILL was sent, the kernel takes its time. */
-async function ended(pid: number): Promise<void> {
-  for (;;) {
-    try {
-      process.kill(pid, 0);
-    } catch {
-      return;
-    }
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
 describe('the NVML probe', () => {
-  it('tells every device of the machine', async () => {
-    const devices = await aProbe().devices();
-    expect(devices.map(({ index, uuid, minor, name }) => ({ index, uuid, minor, name }))).toEqual(
-      gpus.map((gpu, index) => ({ index, uuid: gpu.uuid, minor: gpu.minor, name: gpu.model })),
-    );
-    expect(devices[0]).toMatchObject({
-      memoryTotalBytes: 40_960 * MIB,
-      memoryUsedBytes: 0,
-      numaNode: 0,
-      pciBusId: '00000000:17:00.0',
-      utilizationPercent: 0,
-      error: null,
-      processes: [],
-    });
-    expect(devices[2]?.memoryTotalBytes).toBe(143_771 * MIB);
-  });
-
-  it('tells the driver version', async () => {
-    expect(await aProbe().driverVersion()).toBe('580.95.05');
-  });
-
-  it.each([
-    [
-      'a library that is not there',
-      { library: '/nowhere/libnvidia-ml.so.1' },
-      'NVML_ERROR_LIBRARY_NOT_FOUND',
-    ],
-    [
-      'a machine without GPUs',
-      { env: { ...process.env, KERF_FAKE_DIR: '/nowhere' } },
-      'NVML_ERROR_DRIVER_NOT_LOADED',
-    ],
-    ['an addon that is not there', { addonPath: '/nowhere/nvml.node' }, 'NVML_ADDON_MISSING'],
-    ['a child that cannot start', { childPath: '/nowhere/child.ts' }, 'NVML_CHILD_GONE'],
-  ])('%s is a fault with its code', async (_name, changes, code) => {
-    await expect(aProbe(changes).devices()).rejects.toMatchObject({ name: 'NvmlFault', code });
+  it('an addon that is not there is a fault with its code', async () => {
+    const probe = aProbe({ addonPath: '/nowhere/nvml.node' });
+    await expect(probe.devices()).rejects.toMatchObject({ name: 'NvmlFault', code: 'NVML_ADDON_MISSING' });
   });
 
   it('keeps NVML names of errors: a device that is not there', async () => {
     await expect(aProbe().processes('GPU-none')).rejects.toMatchObject({ code: 'NVML_ERROR_NOT_FOUND' });
-  });
-
-  it('a lost device is listed with its error, its neighbours without', async () => {
-    const probe = aProbe();
-    fakeGpus('fault', join(folder, 'm'), gpus[1]?.uuid ?? '', '79');
-    const lost = await probe.devices();
-    fakeGpus('heal', join(folder, 'm'), gpus[1]?.uuid ?? '');
-    expect(lost.map((device) => device.error)).toEqual([null, 'NVML_ERROR_GPU_IS_LOST', null]);
-    expect((await probe.devices()).map((device) => device.error)).toEqual([null, null, null]);
   });
 
   it('shows what processes hold, by their pid, until they end', async () => {
@@ -150,32 +84,6 @@ describe('the NVML probe', () => {
     await new Promise((resolve) => holder.once('exit', resolve));
     expect(await probe.processes(gpus[0]?.uuid ?? '')).toEqual([]);
     expect((await probe.devices())[0]?.memoryUsedBytes).toBe(0);
-  });
-
-  it('a hung NVML: the child is killed, the fault says so, the next child answers', async () => {
-    const probe = aProbe({ timeoutMs: 1500 });
-    await probe.devices();
-    const firstPid = probe.childPid;
-    fakeGpus('hang', join(folder, 'm'), 'on');
-    const both = await Promise.allSettled([probe.devices(), probe.driverVersion()]);
-    expect(both.map((one) => one.status === 'rejected' && one.reason.code)).toEqual([
-      'NVML_TIMEOUT',
-      'NVML_TIMEOUT',
-    ]);
-    await ended(firstPid ?? 0);
-    fakeGpus('hang', join(folder, 'm'), 'off');
-    expect(await eventually(() => probe.devices())).toHaveLength(3);
-    expect(probe.childPid).not.toBe(firstPid);
-  });
-
-  it('a child killed from outside is replaced', async () => {
-    const probe = aProbe();
-    await probe.devices();
-    const firstPid = probe.childPid ?? 0;
-    process.kill(firstPid, 'SIGKILL');
-    const [first] = await Promise.allSettled([probe.devices()]);
-    if (first.status === 'rejected') expect(first.reason.code).toBe('NVML_CHILD_GONE');
-    expect(await eventually(() => probe.devices())).toHaveLength(3);
   });
 
   it.each([
@@ -223,10 +131,21 @@ describe('the NVML probe', () => {
     expect(renewed).toHaveLength(2);
   });
 
-  it('a closed probe answers no more', async () => {
+  it('tells what a device is cut to, once it is opened anew, and of the others that they are whole', async () => {
+    const uuid = gpus[0]?.uuid ?? '';
     const probe = aProbe();
-    await probe.devices();
-    await probe.close();
-    await expect(probe.devices()).rejects.toMatchObject({ code: 'NVML_CLOSED' });
+    fakeGpus('mig', join(folder, 'm'), uuid, '1g.5gb', '3g.20gb');
+    const [cut, other] = await probe.devices();
+    fakeGpus('mig', join(folder, 'm'), uuid, 'off');
+    await probe.renew();
+    const [again] = await eventually(() => probe.devices());
+    expect([cut?.uuid, other?.instances, again?.instances]).toEqual([uuid, null, null]);
+    expect(
+      cut?.instances?.map(({ gpuSlices, memoryTotalBytes }) => [gpuSlices, memoryTotalBytes / MIB]),
+    ).toEqual([
+      [1, 4864],
+      [3, 19_712],
+    ]);
+    expect(cut?.instances?.every((instance) => instance.uuid.startsWith('MIG-'))).toBe(true);
   });
 });

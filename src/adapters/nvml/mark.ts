@@ -6,6 +6,8 @@ import { join } from 'node:path';
 /** Of the driver, in the node's /proc: a folder per device. */
 const DRIVER_LIST = 'driver/nvidia/gpus';
 const DEVICE_NODE = /^nvidia\d+$/;
+/** Where the nodes of MIG instances are made. */
+const INSTANCE_NODES = 'nvidia-caps';
 
 export interface KernelFolders {
   /** The node's /proc. */
@@ -14,10 +16,11 @@ export interface KernelFolders {
   readonly deviceDir: string;
 }
 
-/** Changes when a device comes or goes. */
+/** Changes when a device or an instance of one comes or goes. */
 export function kernelMark({ procDir, deviceDir }: KernelFolders): string {
   const nodes = namesIn(deviceDir).filter((name) => DEVICE_NODE.test(name));
-  return [...namesIn(join(procDir, DRIVER_LIST)), ...nodes].sort().join(' ');
+  const instances = namesIn(join(deviceDir, INSTANCE_NODES));
+  return [...namesIn(join(procDir, DRIVER_LIST)), ...nodes, ...instances].sort().join(' ');
 }
 
 function namesIn(folder: string): readonly string[] {

@@ -18,6 +18,20 @@ export interface ProbedDevice {
   readonly utilizationPercent: number | null;
   /** The library's name of the first thing that failed on this device; null when all was read. */
   readonly error: string | null;
+  /** What the driver has cut it to, where it is used through these alone; null or absent: it is used as it is. */
+  readonly instances?: readonly ProbedInstance[] | null;
+}
+
+/** A part of a device that the driver has cut off in hardware. */
+export interface ProbedInstance {
+  readonly uuid: string;
+  readonly gpuInstance: number;
+  readonly computeInstance: number;
+  /** Of the seven that a device has. */
+  readonly gpuSlices: number;
+  readonly computeSlices: number;
+  readonly memoryTotalBytes: number;
+  readonly memoryUsedBytes: number;
 }
 
 /** Id → id of another device → what they are to one another; the same both ways. */

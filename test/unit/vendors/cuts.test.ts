@@ -34,6 +34,7 @@ const whole = { kind: 'whole' } as const;
 const b3 = device('ascend', 'Ascend910B3', 65_536);
 const a100 = device('nvidia', 'NVIDIA A100-SXM4-40GB', 40_960);
 const mig = device('nvidia', 'NVIDIA A100-SXM4-40GB', 40_960, 'mig');
+const instance = device('nvidia', 'NVIDIA A100-SXM4-40GB MIG 2g.10gb', 9728, 'instance');
 const mi300 = device('amd', 'AMD Instinct MI300X', 196_608);
 const foreign = device('amd', 'AMD Instinct MI999', 65_536);
 
@@ -51,6 +52,8 @@ describe('a device gives', () => {
     ['a profile in the mode that knows no other', mig, { memory: 5000 }, [9984, 285]],
     ['the profile of more compute among equals', mig, { memory: 20_000, cores: 500 }, [20_090, 571]],
     ['no whole device where no profile is that', mig, { memory: whole, cores: 1000 }, 'NoCut'],
+    ['an instance whole, however little is asked', instance, { memory: 5120 }, [9728, 1000]],
+    ['nothing above an instance', instance, { memory: 9729 }, 'TooSmall'],
     ['whole compute units', mi300, { memory: 1024, cores: 100 }, [1024, 102]],
     ['no compute unit to who asks none', mi300, { memory: 1024, cores: 0 }, [1024, 0]],
     ['all its units to who asks all', mi300, { memory: 1024, cores: 1000 }, [1024, 1000]],
