@@ -22,7 +22,11 @@ import { waitFor } from './support/wait.js';
 
 const N2 = { nodeSelector: { 'kubernetes.io/hostname': 'n2' } };
 /** Keeps one program running that takes orders from /tmp/in. */
-const ASKED = ['sh', '-c', 'busybox mkfifo /tmp/in; exec 3<>/tmp/in; kerf-workload ask </tmp/in >/tmp/out'];
+const ASKED = [
+  'sh',
+  '-c',
+  'busybox mkfifo /tmp/in; exec 3<>/tmp/in; kerf-workload ask </tmp/in >/tmp/out; exit 1',
+];
 /** A program that has just started says so in the first line; one that ends never answers. */
 const TELL = `[ -s /tmp/out ] || exit 1
 n=$(wc -l </tmp/out)
@@ -159,5 +163,16 @@ describe('a running pod', () => {
     await down;
     await agreed(6144);
     expect(await say('alloc 3072')).toMatchObject({ code: 0, held_mib: 5120 });
+  });
+
+  it('keeps its size when its container starts anew', async () => {
+    await execIn(journey, { pod: 'busy', container: 'main' }, [
+      'sh',
+      '-c',
+      'kill -9 $(busybox pidof kerf-workload)',
+    ]);
+    await waitFor('the program answers again', async () => (await say('info')).held_mib === 0);
+    expect(await say('alloc 5000')).toMatchObject({ code: 0, held_mib: 5000 });
+    await agreed(6144);
   });
 });
