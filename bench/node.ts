@@ -7,15 +7,17 @@ import { ledgerRows } from './node/ledger.js';
 import { loadRows } from './node/load.js';
 import { sizeOf, type Size } from './node/size.js';
 import { takeBackRows } from './node/take-back.js';
+import { xidRows } from './node/xid.js';
 import type { Row } from './report.js';
 
 export const about =
-  'what a node’s monitor costs and how fast it acts (about 2 minutes; --quick: small and short)';
+  'what a node’s monitor costs and how fast it acts (about 3 minutes, a cluster among them; --quick: small and short)';
 
 const ROWS: readonly ((size: Size) => Promise<readonly Row[]> | readonly Row[])[] = [
   loadRows,
   takeBackRows,
   ledgerRows,
+  xidRows,
 ];
 
 export async function run(args: readonly string[]): Promise<readonly Row[]> {
