@@ -10,6 +10,7 @@ import { DEVICE_POLICY_NAMES, NODE_POLICY_NAMES } from '../src/core/policies.js'
 import { ESCAPE_METRICS } from '../src/observing/escape-metrics.js';
 import { SHARING_METRICS } from '../src/observing/sharing-metrics.js';
 import { LEDGER_METRICS } from '../src/observing/ledger-metrics.js';
+import { HAMI_METRICS } from '../src/observing/hami-metrics.js';
 import { METRICS } from '../src/observing/metrics.js';
 import { SCHEDULER_METRICS } from '../src/observing/scheduler-metrics.js';
 import * as names from '../src/wire/names.js';
@@ -78,6 +79,15 @@ const pluginMetrics = () =>
 describe('docs/doctor.md', () => {
   it('lists every check with what it looks at, in order, and no other', () => {
     expect(rowsOf('docs/doctor.md')).toEqual(CHECKS.map(({ name, about }) => [name, about]));
+  });
+});
+
+describe('docs/moving-from-hami.md', () => {
+  it('lists every metric under HAMi’s name, and no other', () => {
+    const told = rowsOf('docs/moving-from-hami.md').flatMap(([name = '']) =>
+      name.startsWith('hami_') ? [name] : [],
+    );
+    expect(told).toEqual(HAMI_METRICS.map(({ name }) => name));
   });
 });
 

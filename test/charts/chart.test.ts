@@ -270,6 +270,16 @@ describe('values that change the chart', () => {
     expect(Object.keys(find(objects, 'Secret', 'kerf-webhook-tls').data)).toContain('ca.crt');
   });
 
+  it('metrics.hami switches HAMi’s names on where they are told', async () => {
+    const args = (objects: readonly Rendered[]) =>
+      ['Deployment kerf-scheduler', 'DaemonSet kerf-monitor'].map((of) => {
+        const [kind = '', name = ''] = of.split(' ');
+        return find(objects, kind, name).spec.template.spec.containers[0].args.includes('--hami-metrics');
+      });
+    expect(args(await render())).toEqual([false, false]);
+    expect(args(await render({ 'metrics.hami': 'true' }))).toEqual([true, true]);
+  });
+
   it('parts may be left out', async () => {
     const off = { 'monitor.enabled': 'false', 'devicePlugin.enabled': 'false', 'webhook.enabled': 'false' };
     const kinds = (await render({ ...off, 'letters.guarded': 'false' })).map(({ kind }) => kind as string);

@@ -2,7 +2,9 @@
 // prom-client over the table of the scheduler's metrics.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { type MetricRow, SCHEDULER_METRICS } from '../../observing/scheduler-metrics.js';
+import type { Family } from '../../observing/metrics.js';
 import { ownRegistry } from './own-registry.js';
+import { exposition } from './prometheus.js';
 
 type Name = keyof typeof SCHEDULER_METRICS;
 type Labels = Readonly<Record<string, string>>;
@@ -29,8 +31,9 @@ export class SchedulerRegistry {
     (this.metrics.get(name) as Histogram).observe({ ...labels }, value);
   }
 
-  async text(): Promise<{ readonly contentType: string; readonly body: string }> {
-    return { contentType: this.registry.contentType, body: await this.registry.metrics() };
+  /** `more` is made anew each time, and stands after what was counted. */
+  async text(more: readonly Family[] = []): Promise<{ readonly contentType: string; readonly body: string }> {
+    return { contentType: this.registry.contentType, body: await exposition(more, this.registry) };
   }
 }
 

@@ -4,6 +4,7 @@ import { json, plain, type Routes } from '../../adapters/http/routes.js';
 import type { Driver } from '../../adapters/probes/driver.js';
 import { readRegion, regionPath } from '../../adapters/region/region-file.js';
 import type { Result } from '../../core/result.js';
+import { hamiUsage } from '../../observing/hami-metrics.js';
 import { familiesOf } from '../../observing/metrics.js';
 import { stateOf } from '../../observing/state.js';
 import { type DeviceReading, type NodeUsage, usageOf } from '../../observing/usage.js';
@@ -19,7 +20,10 @@ export function startLook(context: Context): Part {
     return usage;
   });
   return {
-    families: async () => familiesOf(await usageNow()),
+    families: async () => {
+      const usage = await usageNow();
+      return [...familiesOf(usage), ...(context.options.hamiMetrics ? hamiUsage(usage) : [])];
+    },
     routes: routesOf(usageNow),
     stop: () => undefined,
   };

@@ -8,6 +8,7 @@ import { NAMESPACE, POLICY_CONFIGMAP } from '../../wire/names.js';
 export interface MonitorOptions {
   readonly nodeName: string;
   readonly stateDir: string;
+  readonly hamiMetrics: boolean;
   readonly listen: string;
   /** Of the device plugins of this node, one for each vendor. */
   readonly pluginUrl: readonly string[];
@@ -31,6 +32,7 @@ export function readMonitorOptions(
     .description('Tells what is granted and what is used on this node, and looks after it.')
     .option('--node-name <name>', 'name of the Node', env.NODE_NAME ?? hostname())
     .option('--state-dir <folder>', 'where the device plugin keeps slots and regions', '/var/lib/kerf')
+    .option('--hami-metrics', 'tell the figures under HAMi’s names too', false)
     .option('--listen <address>', 'host:port to serve on', '127.0.0.1:9401')
     .option(
       '--plugin-url <url>',

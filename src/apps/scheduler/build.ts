@@ -16,6 +16,7 @@ import { Foresight } from '../../core/foresight.js';
 import { LivePacking } from '../../core/packing/live.js';
 import { nodePolicy, type PlacingRules } from '../../core/policies.js';
 import { freeze } from '../../core/snapshot.js';
+import { hamiGranted } from '../../observing/hami-metrics.js';
 import { createBind } from '../../scheduling/bind.js';
 import { DecisionLog } from '../../scheduling/decision-log.js';
 import { explainInSteps } from '../../scheduling/explain.js';
@@ -87,7 +88,7 @@ export async function buildScheduler(options: SchedulerOptions, log: Logger): Pr
   const decisions = new DecisionLog();
   const stage: Stage = { snapshot: state.ledger, rulingFor: (pod) => inForce.rulingFor(pod) };
   const verbs = joinExtender({ ...state, stage, bind, watches, vendors, clock, decisions, log });
-  const pages = pageRoutes(pagesOf({ ...state, stage, inForce, watches, decisions }));
+  const pages = pageRoutes(pagesOf({ ...state, options, stage, inForce, watches, decisions }));
   const others = createApp({ routers: [probeRoutes(watches.isReady), pages] });
   const extender = await listen(extenderListener(verbs, others), options.extenderListen);
   const webhook = await startWebhook({ ...state, options, watches, vendors, pages, clock, log });
@@ -123,6 +124,7 @@ function watchWith(joint: WatchJoint): Watches {
 }
 
 interface PagesJoint {
+  readonly options: SchedulerOptions;
   readonly ledger: Ledger;
   readonly pods: PodMirror;
   readonly metrics: SchedulerRegistry;
@@ -132,11 +134,13 @@ interface PagesJoint {
   readonly decisions: DecisionLog;
 }
 
-function pagesOf({ ledger, pods, metrics, stage, inForce, watches, decisions }: PagesJoint): SchedulerPages {
+function pagesOf(joint: PagesJoint): SchedulerPages {
+  const { ledger, pods, metrics, stage, inForce, watches, decisions } = joint;
+  const hasHami = joint.options.hamiMetrics;
   return {
     metrics: () => {
       watches.measure();
-      return metrics.text();
+      return metrics.text(hasHami ? hamiGranted(ledger.allNodes(), ledger.allHoldings()) : []);
     },
     async explain(namespace, name) {
       const pod = pods.named(namespace, name);

@@ -26,6 +26,8 @@ export interface SchedulerOptions {
   readonly lease?: string;
   /** Whether placements may be written anew under running pods. */
   readonly resize: boolean;
+  /** The figures under HAMi's names too. */
+  readonly hamiMetrics: boolean;
   readonly instance: string;
   readonly logLevel: string;
 }
@@ -77,6 +79,7 @@ function commandOf(logLevel: string): Command {
     .option('--assume-seconds <n>', 'how long a placement stands without the watch showing it', count, 60)
     .option('--scheduler-name <name>', 'what admission writes into spec.schedulerName', SCHEDULER_NAME)
     .option('--devices-per-container <n>', 'the most one container may ask', count, 16)
+    .option('--hami-metrics', 'tell the figures under HAMi’s names too', false)
     .option('--resource-names <file>', 'YAML of the names of extended resources, by vendor')
     .addOption(new Option('--log-level <level>', 'how much to say').choices(LOG_LEVELS).default(logLevel));
 }
