@@ -16,6 +16,7 @@ describe('the scheduler’s flags', () => {
       assumeSeconds: 60,
       schedulerName: 'kerf-scheduler',
       devicesPerContainer: 16,
+      hamiMetrics: false,
       resize: true,
       instance: 'kerf-scheduler-0',
       logLevel: 'info',
