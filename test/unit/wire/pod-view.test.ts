@@ -36,6 +36,7 @@ describe('the view of a pod', () => {
       slots: new Map([['nvidia', 2]]),
       isInitOnlyUnstarted: false,
       placement: '{}',
+      resize: null,
       hamiLetters: [],
       cpuMilli: 0,
       isOfNode: false,
