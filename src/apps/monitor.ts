@@ -54,6 +54,7 @@ async function main(): Promise<void> {
   const policy = followPolicy(joint);
   const context: Omit<Context, 'clamps'> = {
     ...{ options, log, clock: systemClock, driver, policy, node: options.nodeName },
+    board: { drifts: [] },
     plugin: joinedSlots(options.pluginUrl.map(slotsClient)),
     ...(client !== undefined && { client }),
   };

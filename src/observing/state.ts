@@ -43,6 +43,8 @@ export interface SliceState {
   readonly enforcement: string;
   /** How the container ended; absent where it runs, or has not run yet. */
   readonly ended?: string;
+  /** What the driver counts for it beyond its own count; absent: nothing. */
+  readonly driftMiB?: number;
   readonly problem: string;
 }
 
@@ -117,6 +119,7 @@ function sliceState(slice: SliceUsage): SliceState {
     ...(slice.used !== null && { counted: countedState(slice.used, slice.telemetry) }),
     enforcement: slice.enforcement,
     ...(slice.ended !== '' && { ended: slice.ended }),
+    ...(slice.driftBytes > 0 && { driftMiB: inMiB(slice.driftBytes) }),
     problem: slice.problem,
   };
 }

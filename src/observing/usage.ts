@@ -7,6 +7,7 @@ import type { Slice } from '../core/placement.js';
 import type { Result } from '../core/result.js';
 import { BYTES_PER_MIB, type MiB, type MilliCores } from '../core/units.js';
 import type { Region, RegionDevice, RegionTelemetry } from '../wire/region.js';
+import type { Drift } from './escape.js';
 import { ENFORCEMENT_OFF, type PodName, type SlotRecord } from '../wire/slots.js';
 
 /** What the driver says of one device, now. */
@@ -42,6 +43,8 @@ export interface NodeReadings {
   /** Empty when the driver did not answer. */
   readonly devices: readonly DeviceReading[];
   readonly slots: readonly SlotRecord[];
+  /** What the driver counts beyond the regions; a slice that is not told has none. */
+  readonly drifts: readonly Drift[];
   /** Per slot; absent: there is no region file. */
   readonly regions: ReadonlyMap<string, Result<Region, string>>;
 }
@@ -63,6 +66,8 @@ export interface SliceUsage {
   readonly used: Used | null;
   /** Of the whole container, in the row of its first slice. */
   readonly telemetry: RegionTelemetry | null;
+  /** What the driver counts for it beyond what its region admits. */
+  readonly driftBytes: number;
   readonly problem: string;
 }
 
@@ -115,9 +120,13 @@ function sliceUsage(part: Part, readings: NodeReadings): SliceUsage {
     ended: slot.ended ?? '',
     used: typeof used === 'string' ? null : used,
     telemetry: region?.ok === true && part.index === 0 ? region.value.telemetry : null,
+    driftBytes: driftOf(slot.slot, slice.deviceId, readings.drifts),
     problem: typeof used === 'string' ? used : '',
   };
 }
+
+const driftOf = (slot: string, deviceId: string, drifts: readonly Drift[]): number =>
+  drifts.find((drift) => drift.slot === slot && drift.deviceId === deviceId)?.bytes ?? 0;
 
 /** The figures, or why they cannot be had. */
 function usedOf(

@@ -86,6 +86,12 @@ const SLICES: readonly Column<SliceRow>[] = [
   },
   { title: 'BUSY', align: 'right', spare: 5, cell: (row) => shareCell(row.busy) },
   { title: 'THROTTLED', align: 'right', spare: 6, cell: throttledCell },
+  {
+    title: 'DRIFT',
+    align: 'right',
+    spare: 7,
+    cell: ({ driftMiB = 0 }) => (driftMiB === 0 ? toned('-', 'dim') : toned(mibText(driftMiB), 'bad')),
+  },
   { title: 'NOTE', shrinks: true, cell: noteCell },
 ];
 

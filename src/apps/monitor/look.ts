@@ -29,7 +29,7 @@ export function startLook(context: Context): Part {
   };
 }
 
-async function look({ options, node, driver, plugin }: Context): Promise<NodeUsage> {
+async function look({ options, node, driver, plugin, board }: Context): Promise<NodeUsage> {
   const [{ slots, problem }, told] = await Promise.all([plugin.slots(), readDriver(driver)]);
   return usageOf({
     node,
@@ -39,6 +39,7 @@ async function look({ options, node, driver, plugin }: Context): Promise<NodeUsa
     ],
     devices: told.devices,
     slots,
+    drifts: board.drifts,
     regions: await readRegions(options.stateDir, slots),
   });
 }

@@ -8,6 +8,7 @@ import type { KubeClient } from '../../adapters/kubernetes/client.js';
 import type { Driver } from '../../adapters/probes/driver.js';
 import type { SlotsClient } from '../../adapters/plugin/slots-client.js';
 import type { NodeRuling } from '../../core/node-rules.js';
+import type { Drift } from '../../observing/escape.js';
 import type { Family } from '../../observing/metrics.js';
 import type { MonitorOptions } from './options.js';
 
@@ -20,6 +21,12 @@ export interface LivePolicy {
 export interface Clamps {
   clamp(slot: string, reason: string): void;
   release(slot: string): void;
+}
+
+/** What one part has found and another shows. */
+export interface Board {
+  /** Of the reconciler's last look. */
+  drifts: readonly Drift[];
 }
 
 export interface Context {
@@ -35,6 +42,7 @@ export interface Context {
   readonly policy: LivePolicy;
   /** The arbiter, who alone writes what pages say from moment to moment. */
   readonly clamps: Clamps;
+  readonly board: Board;
 }
 
 export interface Part {

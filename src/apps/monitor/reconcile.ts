@@ -62,6 +62,7 @@ class Reconciler {
     if (sight === null) return;
     this.slots = sight.slots;
     this.judgement = judge(sight, this.judgement.allowed);
+    this.context.board.drifts = this.judgement.drifts;
     const { watchlist, begun, standing } = confirm(this.watchlist, this.judgement.suspicions);
     this.watchlist = watchlist;
     const done = this.stopper.act(standing);

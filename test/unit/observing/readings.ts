@@ -68,6 +68,7 @@ export const aNode = (change: Partial<NodeReadings> = {}): NodeReadings => ({
   sources: [{ name: 'driver', problem: '' }],
   devices: [aReading()],
   slots: [aSlot()],
+  drifts: [],
   regions: new Map([['s1', aRegion({ usedBytes: MIB })]]),
   ...change,
 });

@@ -29,9 +29,11 @@ Examples:
   kerf top --local                            slices that kerf run started on this machine
   kerf top --monitor n1=http://127.0.0.1:9401 ask this monitor alone (also KERF_MONITORS, by commas)
 
-Live: q ends it. In a narrow terminal columns leave: the bar, CORES, PEAK, CONTAINER, BUSY, THROTTLED; NOTE is shortened.
+Live: q ends it. In a narrow terminal columns leave: the bar, CORES, PEAK, CONTAINER, BUSY, THROTTLED, DRIFT; NOTE is shortened.
 BUSY and THROTTLED: share of the time since the picture before that the slice used its device, and that its threads
 waited for their share of it (many threads wait more than 100 %); in one look THROTTLED is all that they ever waited.
+
+DRIFT is what the driver counts for a slice beyond what its container admits.
 
 NOTE:
   starting     the container has not been seen running yet

@@ -25,15 +25,20 @@ describe('the picture of usage', () => {
       'NODE  DEV  MODEL     MEMORY  GRANTED    USED  USED OF DEVICE    CORES  SLICES  HEALTH',
       'n1      0  A100-40G  40 GiB    4 GiB  10 GiB  ███░░░░░░░  25 %   30 %       1  healthy',
       '',
-      'NODE  DEV  POD  CONTAINER  GRANTED   USED  USED OF SLICE      PEAK  REFUSED  CORES  BUSY  THROTTLED  NOTE',
-      'n1      0  a/p  main         4 GiB  2 GiB  █████░░░░░  50 %  4 GiB        3   30 %     -          -',
+      'NODE  DEV  POD  CONTAINER  GRANTED   USED  USED OF SLICE      PEAK  REFUSED  CORES  BUSY  THROTTLED  DRIFT  NOTE',
+      'n1      0  a/p  main         4 GiB  2 GiB  █████░░░░░  50 %  4 GiB        3   30 %     -          -      -',
     ]);
   });
 
   it('shows a question mark where nobody counts, and why', () => {
     const frame = frameOf([state({ devices: [], regions: new Map() })], [], { hasColour: false });
     expect(frame).toContain('no devices');
-    expect(frame).toMatch(/n1 +\? +a\/p +main +4 GiB +\? +\? +\? +\? +30 % +- +- +there is no region/);
+    expect(frame).toMatch(/n1 +\? +a\/p +main +4 GiB +\? +\? +\? +\? +30 % +- +- +- +there is no region/);
+  });
+
+  it('shows what the driver counts beyond a slice’s own count', () => {
+    const drifts = [{ slot: 's1', deviceId: aReading().id, bytes: 300 * MIB }];
+    expect(frameOf([state({ drifts })])).toMatch(/DRIFT +NOTE\n.* 300 MiB$/);
   });
 
   it('says that a container is not held', () => {
@@ -82,13 +87,17 @@ describe('the picture of usage', () => {
     );
 
   it('tells busy and throttled as shares of the time since the picture before', () => {
-    expect(after(computed(1.5e9, 3e9), computed(1e9, 1e9))).toMatch(/ 25 % +100 %$/);
+    expect(after(computed(1.5e9, 3e9), computed(1e9, 1e9))).toMatch(/ 25 % +100 % +-$/);
   });
 
   it.each([
-    ['in the first picture', () => frameOf(computed(1e9, 4.2e9)), /30 % +- +4\.2 s$/],
-    ['where a container began anew', () => after(computed(1e9, 1e9), computed(2e9, 2e9)), /30 % +- +1\.0 s$/],
-    ['where it is new', () => after(computed(1e9, 0), []), /30 % +- +-$/],
+    ['in the first picture', () => frameOf(computed(1e9, 4.2e9)), /30 % +- +4\.2 s +-$/],
+    [
+      'where a container began anew',
+      () => after(computed(1e9, 1e9), computed(2e9, 2e9)),
+      /30 % +- +1\.0 s +-$/,
+    ],
+    ['where it is new', () => after(computed(1e9, 0), []), /30 % +- +- +-$/],
   ])('tells no share %s', (_when, frame, seen) => {
     expect(frame()).toMatch(seen);
   });
