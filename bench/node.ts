@@ -5,9 +5,9 @@
 import { buildNative } from '../test/native/build.js';
 import { ledgerRows } from './node/ledger.js';
 import { loadRows } from './node/load.js';
+import { clusterRows } from './node/on-cluster.js';
 import { sizeOf, type Size } from './node/size.js';
 import { takeBackRows } from './node/take-back.js';
-import { xidRows } from './node/xid.js';
 import type { Row } from './report.js';
 
 export const about =
@@ -17,7 +17,7 @@ const ROWS: readonly ((size: Size) => Promise<readonly Row[]> | readonly Row[])[
   loadRows,
   takeBackRows,
   ledgerRows,
-  xidRows,
+  clusterRows,
 ];
 
 export async function run(args: readonly string[]): Promise<readonly Row[]> {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // From an XID to the pod's `allocatedResourcesStatus`, on the real cluster: fake accelerators, real kubelet and API
 // server. Counted from before the fault is made, so the tool that makes it is in the figure; looked at each 10 ms.
-import { downCluster, type Cluster, upCluster } from '../../test/cluster/index.js';
-import { ARTEFACTS, WORKLOAD_FILES } from '../../test/cluster/kerf/artefacts.js';
+import type { Cluster } from '../../test/cluster/index.js';
+import { ARTEFACTS } from '../../test/cluster/kerf/artefacts.js';
 import { FAKE_DIR } from '../../test/cluster/kerf/fake-gpus.js';
-import { installKerf } from '../../test/cluster/kerf/install.js';
-import { Api } from '../../test/e2e/support/api.js';
+import type { Api } from '../../test/e2e/support/api.js';
 import { devicesOf } from '../../test/e2e/support/journey.js';
 import { container, pod } from '../../test/e2e/support/manifests.js';
 import { waitFor } from '../../test/e2e/support/wait.js';
@@ -13,34 +12,27 @@ import type { Row } from '../report.js';
 import { median } from '../walk/statistics.js';
 import type { Size } from './size.js';
 
-const NAME = 'bench-xid';
 const NAMESPACE = 'xid';
 const BAR_MS = 1000;
 const OFTEN = { everyMs: 10, timeoutMs: 60_000 };
 
-const say = (step: string): void => console.error(`xid: ${step}`);
-
-export async function xidRows({ repeats }: Size): Promise<readonly Row[]> {
-  await downCluster(NAME);
-  const gpus = { n1: [{ model: 'A100-40G', count: 2 }] };
-  const cluster = await upCluster({ name: NAME, gpus, workloadFiles: WORKLOAD_FILES, onProgress: say });
-  try {
-    await installKerf(cluster, { onProgress: say });
-    const times = await measure(cluster, repeats);
-    const row = { bench: 'node', unit: 'ms', bar: `≤ ${BAR_MS}` };
-    const middle = median(times);
-    const most = Math.max(...times);
-    return [
-      { ...row, metric: 'XID to Unhealthy in the pod, median', value: middle, holds: middle <= BAR_MS },
-      { ...row, metric: `the slowest of ${times.length}`, value: most, holds: most <= BAR_MS },
-    ];
-  } finally {
-    await downCluster(NAME);
-  }
+export async function xidRows(cluster: Cluster, api: Api, { repeats }: Size): Promise<readonly Row[]> {
+  const times = await measure(cluster, api, repeats);
+  const row = { bench: 'node', unit: 'ms', bar: `≤ ${BAR_MS}` };
+  const middle = median(times);
+  const most = Math.max(...times);
+  return [
+    { ...row, metric: 'XID to Unhealthy in the pod, median', value: middle, holds: middle <= BAR_MS },
+    {
+      ...row,
+      metric: `XID to Unhealthy in the pod, slowest of ${times.length}`,
+      value: most,
+      holds: most <= BAR_MS,
+    },
+  ];
 }
 
-async function measure(cluster: Cluster, rounds: number): Promise<readonly number[]> {
-  const api = new Api(cluster.kubeconfigPath);
+async function measure(cluster: Cluster, api: Api, rounds: number): Promise<readonly number[]> {
   await api.makeNamespace(NAMESPACE);
   await api.createAll([pod('p', [container({ mem: 1000 })], { namespace: NAMESPACE })]);
   await api.running(NAMESPACE, 1);
@@ -56,7 +48,6 @@ async function measure(cluster: Cluster, rounds: number): Promise<readonly numbe
     times.push(performance.now() - start);
     await fake(cluster, 'heal', device);
   }
-  await api.client.close();
   return times;
 }
 
