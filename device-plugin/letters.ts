@@ -23,11 +23,11 @@ export class Letters {
       ...parts,
       onMoved({ namespace, name, uid }, placement) {
         metrics.resizes.inc({ result: 'moved' });
-        log.info({ namespace, name, uid, placement }, 'resized');
+        log.info({ pod: `${namespace}/${name}`, uid, placement }, 'resized');
       },
       onRefused({ namespace, name, uid }, refusal) {
         metrics.resizes.inc({ result: 'refused' });
-        log.warn({ namespace, name, uid, refusal }, 'resize has no room here yet');
+        log.warn({ pod: `${namespace}/${name}`, uid, refusal }, 'resize has no room here yet');
       },
     });
   }
@@ -69,7 +69,7 @@ export class Letters {
     if (this.reported.has(uid)) return;
     this.reported.add(uid);
     this.parts.metrics.changedPlacements.inc();
-    this.parts.log.warn({ namespace, name, uid, letter }, 'changed placement is not obeyed');
+    this.parts.log.warn({ pod: `${namespace}/${name}`, uid, letter }, 'changed placement is not obeyed');
   }
 
   private forget(podUid: string): void {

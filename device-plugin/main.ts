@@ -86,11 +86,13 @@ function routesOf(room: Room, gate: CdiGate) {
   };
 }
 
-const log = pino({ name: 'kerf-device-plugin', level: process.env.KERF_LOG_LEVEL ?? 'info' });
+/** Each line names the node: lines of all nodes end in one place. */
+const logger = pino({ name: 'kerf-device-plugin', level: process.env.KERF_LOG_LEVEL ?? 'info' });
 try {
-  await run(readOptions(process.argv.slice(2), process.env), log);
+  const options = readOptions(process.argv.slice(2), process.env);
+  await run(options, logger.child({ node: options.nodeName }));
 } catch (fault) {
-  log.fatal({ err: fault }, fault instanceof Error ? fault.message : 'cannot start');
+  logger.fatal({ err: fault }, fault instanceof Error ? fault.message : 'cannot start');
   process.exitCode = 1;
   // Sockets and watches would keep a half-started process alive.
   setTimeout(() => process.exit(1), 100).unref();

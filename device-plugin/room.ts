@@ -24,7 +24,7 @@ import type { PodView } from './pod-view.js';
 import { Pods } from './pods.js';
 import { PreStart } from './pre-start.js';
 import { Registrar } from './register.js';
-import { type BoundSlot, isBound, type Slot } from './slot.js';
+import { type BoundSlot, isBound, logOf, type Slot } from './slot.js';
 import { rowsOf, type SlotRow } from './slot-rows.js';
 import type { SlotStore } from './slots.js';
 import { SpecReader } from './spec-reader.js';
@@ -160,9 +160,8 @@ export class Room implements PluginDuties {
 
   private started(slot: BoundSlot): void {
     this.enforcement.forget(slot.slot);
-    const { podUid, namespace, pod, container } = slot.owner;
-    this.parts.log.info({ slot: slot.slot, podUid, namespace, pod, container }, 'slot prepared');
-    this.letters.started(podUid);
+    this.parts.log.info(logOf(slot), 'slot prepared');
+    this.letters.started(slot.owner.podUid);
   }
 
   private makeLetters(): Letters {
@@ -204,7 +203,7 @@ export class Room implements PluginDuties {
       pages: this.pages,
       onGone: (slot) => {
         this.enforcement.forget(slot.slot);
-        log.info({ slot: slot.slot, pod: isBound(slot) ? slot.owner.pod : null }, 'slot removed');
+        log.info(isBound(slot) ? logOf(slot) : { slot: slot.slot }, 'slot removed');
         this.letters.roomMade();
         this.publishSoon();
       },
@@ -218,8 +217,7 @@ export class Room implements PluginDuties {
       procFolder: options.procDir,
       ...{ store, clock, isHeld: isHeld(vendor), libraryMode: options.libraryMode },
       pods: this.pods,
-      onJudged: ({ slot, owner: { namespace, pod, container } }, enforcement) =>
-        log.info({ slot, namespace, pod, container, enforcement }, 'slot judged'),
+      onJudged: (slot, enforcement) => log.info({ ...logOf(slot), enforcement }, 'slot judged'),
       onFault: (fault) => this.fault('look at processes', fault),
     });
   }

@@ -101,3 +101,12 @@ function isContainers(value: unknown): value is ContainerName[] {
   if (!Array.isArray(value)) return false;
   return value.every((row) => isRecord(row) && typeof row.name === 'string' && KINDS.includes(row.kind));
 }
+
+/** What a line of the log says of a slot that belongs to a container. */
+export const logOf = ({ slot, owner }: BoundSlot) => ({
+  slot,
+  pod: `${owner.namespace}/${owner.pod}`,
+  uid: owner.podUid,
+  container: owner.container,
+  devices: slicesOf(owner).map(({ deviceId }) => deviceId),
+});

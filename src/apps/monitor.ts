@@ -6,7 +6,7 @@
 //   driver (its own child) ──────▶ │                      /healthz
 //   /proc of the node ───────────▶ │                      Events, signals, limits pages
 //   policy document (watched) ───▶ ┘
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { systemClock } from '../adapters/clock.js';
 import { ownRegistry } from '../adapters/exposition/own-registry.js';
 import { CONTENT_TYPE, exposition } from '../adapters/exposition/prometheus.js';
@@ -25,7 +25,7 @@ import { startReconcile } from './monitor/reconcile.js';
 /** What the monitor is made of, beside the arbiter. */
 const PARTS: readonly ((context: Context) => Part)[] = [startLook, startReconcile, startLedger];
 
-const log = pino({ name: 'kerf-monitor', level: process.env.KERF_LOG_LEVEL ?? 'info' });
+const logger = pino({ name: 'kerf-monitor', level: process.env.KERF_LOG_LEVEL ?? 'info' });
 
 function routesOf(parts: readonly Part[]): Routes {
   const own = ownRegistry('monitor');
@@ -38,7 +38,7 @@ function routesOf(parts: readonly Part[]): Routes {
   };
 }
 
-function stopOnSignal(stop: () => Promise<unknown>): void {
+function stopOnSignal(log: Logger, stop: () => Promise<unknown>): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.once(signal, () => {
       log.info({ signal }, 'stopping');
@@ -48,6 +48,8 @@ function stopOnSignal(stop: () => Promise<unknown>): void {
 
 async function main(): Promise<void> {
   const options = readMonitorOptions(process.argv, process.env);
+  // Each line names the node: lines of all nodes end in one place.
+  const log = logger.child({ node: options.nodeName });
   const driver = openDrivers(options.vendor, librariesOf(options));
   const client = openCluster(options);
   const joint = { options, log, clock: systemClock, client };
@@ -61,8 +63,8 @@ async function main(): Promise<void> {
   const arbiter = startArbiter(context);
   const parts = [arbiter, ...PARTS.map((start) => start({ ...context, clamps: arbiter }))];
   const listening = await serveRoutes(options.listen, routesOf(parts));
-  log.info({ url: listening.url, node: options.nodeName }, 'listening');
-  stopOnSignal(async () => {
+  log.info({ url: listening.url }, 'listening');
+  stopOnSignal(log, async () => {
     policy.stop();
     await Promise.allSettled(parts.map(async (part) => part.stop()));
     await Promise.allSettled([listening.close(), driver.close(), client?.close()]);
@@ -70,6 +72,6 @@ async function main(): Promise<void> {
 }
 
 main().catch((fault: unknown) => {
-  log.fatal({ err: fault }, 'cannot start');
+  logger.fatal({ err: fault }, 'cannot start');
   process.exit(3);
 });
