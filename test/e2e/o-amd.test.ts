@@ -120,11 +120,13 @@ describe('a node with GPUs of two vendors', () => {
       ...{ namespace: journey.namespace, spec, annotations },
     });
     await journey.api.createAll([more]);
+    // Unschedulable at the first look, and a word of patience at those that nothing new came before.
     const waits = async (): Promise<boolean> => {
-      const text = JSON.stringify(await journey.api.pods(journey.namespace));
-      return text.includes('Unschedulable');
+      const { conditions = [] } = (await journey.api.pod(journey.namespace, 'more')).status;
+      return conditions.some(({ type, status }) => type === 'PodScheduled' && status === 'False');
     };
     await waitFor('the pod is told that it waits', waits);
+    expect((await journey.api.pod(journey.namespace, 'more')).spec.nodeName).toBeUndefined();
   });
 
   it('a device with uncorrectable errors is announced as ill, and well again when they are gone', async () => {
