@@ -129,7 +129,8 @@ export class Room implements PluginDuties {
   }
 
   rows(): readonly SlotRow[] {
-    return rowsOf(this.living(), { enforcement: this.enforcement, pods: this.pods });
+    const { enforcement, pods, devices } = this;
+    return rowsOf(this.living(), { enforcement, pods, devices: devices.inventory });
   }
 
   private fault(what: string, fault: unknown): void {

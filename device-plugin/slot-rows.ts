@@ -3,6 +3,7 @@
 import type { SlotRecord } from '../src/wire/slots.js';
 import { encodeSlots } from '../src/wire/slots.js';
 import type { Enforcement } from './enforcement.js';
+import type { NodeDevices } from './node-device.js';
 import type { PodView } from './pod-view.js';
 import { isBound, type Slot, slicesOf } from './slot.js';
 
@@ -20,25 +21,33 @@ export type SlotRow =
 export interface Known {
   readonly enforcement: { of(slot: string): Enforcement };
   readonly pods: { lastSeen(podUid: string): Pick<PodView, 'workload' | 'ended'> | undefined };
+  readonly devices: { readonly byId: NodeDevices };
 }
 
-export function rowsOf(slots: readonly Slot[], { enforcement: held, pods }: Known): readonly SlotRow[] {
+export function rowsOf(
+  slots: readonly Slot[],
+  { enforcement: held, pods, devices }: Known,
+): readonly SlotRow[] {
   return slots.map((slot) => {
     const enforcement = held.of(slot.slot);
     if (!isBound(slot)) return { slot: slot.slot, ids: slot.ids, pod: null, enforcement };
     const { podUid: uid, namespace, pod: name, container, containers } = slot.owner;
     const seen = pods.lastSeen(uid);
     const ended = seen?.ended.get(container);
+    const slices = slicesOf(slot.owner);
+    const ids = slices.map(({ deviceId }) => deviceId);
+    const instances = ids.filter((id) => devices.byId.get(id)?.instance !== undefined);
     return {
       slot: slot.slot,
       ids: slot.ids,
       pod: { namespace, name, uid },
       container,
       kind: containers.find((entry) => entry.name === container)?.kind ?? 'app',
-      slices: slicesOf(slot.owner),
+      slices,
       enforcement,
       workload: seen?.workload ?? '',
       ...(ended !== undefined && { ended }),
+      ...(instances.length > 0 && { instances }),
     };
   });
 }

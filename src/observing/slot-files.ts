@@ -2,6 +2,7 @@
 // The files of a slot against what was given: the region must be there and add up, the page must say what the agent
 // says it wrote.
 import type { Slice } from '../core/placement.js';
+import { WHOLE_DEVICE } from '../core/units.js';
 import type { DeviceLimit } from '../wire/limits.js';
 import type { Region } from '../wire/region.js';
 import type { SlotRecord } from '../wire/slots.js';
@@ -62,7 +63,7 @@ function pageProblem(slot: SlotRecord, page: SlotFiles['page']): string {
   if (page === null) return 'it is missing';
   if (!page.ok) return page.error;
   if (page.value.podUid !== slot.pod.uid) return `it is of pod ${page.value.podUid}`;
-  const index = slot.slices.findIndex((slice, at) => !says(page.value.devices[at], slice));
+  const index = slot.slices.findIndex((slice, at) => !says(page.value.devices[at], slice, slot));
   const extra = page.value.devices.length - slot.slices.length;
   if (index < 0) return extra > 0 ? `it names ${extra} devices more` : '';
   const [told, slice] = [page.value.devices[index], slot.slices[index] as Slice];
@@ -74,8 +75,15 @@ function pageProblem(slot: SlotRecord, page: SlotFiles['page']): string {
 /** Where more may be lent, the guaranteed part is what was given. */
 const granted = ({ guaranteed, memory }: DeviceLimit): number => guaranteed ?? memory;
 
-const says = (told: DeviceLimit | undefined, { deviceId, memory, cores }: Slice): boolean =>
-  told?.uuid === deviceId && granted(told) === memory && told.cores === cores;
+/** The hardware holds an instance to its compute: a page that limited it would take a share of that share. */
+function says(
+  told: DeviceLimit | undefined,
+  { deviceId, memory, cores }: Slice,
+  { instances = [] }: SlotRecord,
+): boolean {
+  const meant = instances.includes(deviceId) ? WHOLE_DEVICE : cores;
+  return told?.uuid === deviceId && granted(told) === memory && told.cores === meant;
+}
 
 function suspicion(
   slot: SlotRecord,

@@ -36,6 +36,8 @@ export interface SlotRecord {
   readonly workload: string;
   /** How the container ended, where it has run and runs no more: `exit 1, CrashLoopBackOff`. */
   readonly ended?: string;
+  /** Ids of those devices that the hardware cuts (MIG): their page leaves the compute to it. */
+  readonly instances?: readonly string[];
 }
 
 const KINDS: readonly ContainerKind[] = ['init', 'sidecar', 'app'];
@@ -81,6 +83,7 @@ function decodeSlot(row: unknown): SlotRecord | null {
     enforcement: textOr(row.enforcement, 'unknown'),
     workload: textOr(row.workload, ''),
     ...endedOf(row),
+    ...(Array.isArray(row.instances) && { instances: row.instances.map(String) }),
   };
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -134,9 +134,12 @@ describe('the NVML probe', () => {
   it('tells what a device is cut to, once it is opened anew, and of the others that they are whole', async () => {
     const uuid = gpus[0]?.uuid ?? '';
     const probe = aProbe();
+    const spec = (): string => readFileSync(join(folder, 'm', 'cdi', 'nvidia.json'), 'utf8');
+    const whole = spec();
     fakeGpus('mig', join(folder, 'm'), uuid, '1g.5gb', '3g.20gb');
     const [cut, other] = await probe.devices();
     fakeGpus('mig', join(folder, 'm'), uuid, 'off');
+    expect(spec()).toBe(whole);
     await probe.renew();
     const [again] = await eventually(() => probe.devices());
     expect([cut?.uuid, other?.instances, again?.instances]).toEqual([uuid, null, null]);

@@ -88,6 +88,7 @@ describe('what is kept of a pod', () => {
 
 const known = (word: Enforcement) => ({
   enforcement: { of: () => word },
+  devices: { byId: new Map() },
   pods: { lastSeen: () => ({ workload: 'Job/j', ended: new Map([['a', 'exit 1, Error']]) }) },
 });
 

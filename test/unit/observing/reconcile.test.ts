@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
 import { err } from '../../../src/core/result.js';
-import { mib, milliCores } from '../../../src/core/units.js';
+import { mib, milliCores, WHOLE_DEVICE } from '../../../src/core/units.js';
 import type { Sight, SlotFiles } from '../../../src/observing/escape.js';
 import { judge } from '../../../src/observing/reconcile.js';
 import { aSlice, aSlot, MIB } from './readings.js';
@@ -107,6 +107,14 @@ describe('suspected', () => {
   ])('%s', (_, sight, sentence) => {
     const told = judge(sight).suspicions.map((found) => `${found.reason}: ${found.sentence}`);
     expect(told).toContain(sentence);
+  });
+
+  it('is no page of an instance that leaves the compute to the hardware', () => {
+    const page = aPage({ devices: [{ ...limit, cores: WHOLE_DEVICE }] });
+    const sight = withFiles({ page });
+    const ofInstance = { ...sight, slots: sight.slots.map((slot) => ({ ...slot, instances: ['GPU-1'] })) };
+    expect(reasons(sight)).toContain('PageEdited');
+    expect(reasons(ofInstance)).not.toContain('PageEdited');
   });
 
   it('is drift also where the rows alone admit less', () => {
