@@ -121,7 +121,7 @@ export function countUsage(ledger: UsageLedger, seen: Seen): UsageLedger {
   return {
     bucket: {
       fromMs: bucket.fromMs,
-      slices: addSlices(bucket.slices, seen, { passed, used, cursor, devices }),
+      slices: addSlices(bucket.slices, seen, { passed, used, devices }),
       devices: devices.map((device) => addDevice(device, { seen, passed, used })),
     },
     cursor: { boot: seen.boot, upNs: seen.upNs, busyNs: busyOf(seen.slices) },
@@ -200,7 +200,6 @@ function addDevice(device: DeviceTime, { seen, passed, used }: Division): Device
 interface Additions {
   readonly passed: number;
   readonly used: ReadonlyMap<string, number>;
-  readonly cursor: Cursor | null;
   readonly devices: readonly DeviceTime[];
 }
 

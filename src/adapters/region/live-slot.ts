@@ -3,13 +3,14 @@
 // a word to the container one aligned pwrite. The tenant's file is never mapped and never believed, only counted with.
 //
 // What is stored here are the arbiter's own fields: they change without the page's epoch, for two would raise it then.
-import { closeSync, constants, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { BYTES_PER_MIB, type MiB, mib, type MilliCores } from '../../core/units.js';
 import { viewOf } from '../../wire/bytes.js';
 import { decodeLimits, type DeviceLimit, LIMITS, LIMITS_AT, LIMITS_DEVICE_AT } from '../../wire/limits.js';
 import { REGION, REGION_AT, REGION_DEVICE_AT } from '../../wire/region-layout.js';
 import { regionIn } from './box.js';
+import { REGION_FLAGS } from './region-file.js';
 
 /** What a region says of one device at this moment; the same object is filled again and again. */
 export interface Look {
@@ -23,7 +24,6 @@ export interface Look {
 
 /** Rates and beats are a new page's: whoever reads version 1 does not know them. */
 const VERSION_WITH_RATES = 2;
-const REGION_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const WORD = 2 ** 32;
 const USED_HIGH_MASK = 0xffff;
 

@@ -16,7 +16,7 @@ import {
 } from '../../wire/region.js';
 
 /** Neither a link to elsewhere nor a pipe that never answers. */
-const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+export const REGION_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 export function regionPath(stateFolder: string, slot: string): string {
   return regionIn(join(stateFolder, 'slots', slot));
@@ -38,7 +38,7 @@ interface Reading<T> {
 async function readWith<T>(path: string, reading: Reading<T>): Promise<Result<T, string> | null> {
   let file: FileHandle;
   try {
-    file = await open(path, FLAGS);
+    file = await open(path, REGION_FLAGS);
   } catch (fault) {
     const { code } = fault as NodeJS.ErrnoException;
     return code === 'ENOENT' ? null : err(`region cannot be opened: ${code}`);

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // A slot's files, looked at twice around a question to the driver: how often each device's word had changed before, and
 // everything after. Synchronous: small files in memory, and every moment between the looks is a moment to be wrong in.
-import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { err, type Result } from '../../core/result.js';
 import type { SlotFiles } from '../../observing/escape.js';
 import { decodeLimits, type LimitsPage } from '../../wire/limits.js';
 import { decodeRegion, REGION, REGION_AT, type Region } from '../../wire/region.js';
 import { regionIn } from './box.js';
+import { REGION_FLAGS } from './region-file.js';
 
-/** As in region-file.ts: neither a link nor a pipe. */
-const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const WORDS_BYTES = REGION.devicesMax * REGION.deviceBytes;
 /** Filled anew for each region; what is decoded of it is copied out. */
 const BUFFER = new Uint8Array(REGION.bytes);
@@ -58,7 +57,7 @@ interface Otherwise<T> {
 function withRegion<T>(folder: string, otherwise: Otherwise<T>, read: (descriptor: number) => T): T {
   let descriptor: number;
   try {
-    descriptor = openSync(regionIn(folder), FLAGS);
+    descriptor = openSync(regionIn(folder), REGION_FLAGS);
   } catch (fault) {
     const { code } = fault as NodeJS.ErrnoException;
     return code === 'ENOENT' ? otherwise.absent : otherwise.broken(`region cannot be opened: ${code}`);

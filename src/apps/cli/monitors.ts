@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the monitors are, and what they say: by address, or through the API server.
+import { Option } from 'commander';
 import { request } from 'undici';
 import { type NodeState, readState } from '../../observing/state.js';
 import type { Result } from '../../core/result.js';
@@ -85,6 +86,12 @@ export interface MonitorChoice extends KubeOptions {
   /** `node=url`, as --monitor gave them. */
   readonly monitor: readonly string[];
 }
+
+/** `--monitor`, for each command that asks monitors. */
+export const monitorOption = (): Option =>
+  new Option('--monitor <node=url>', 'a monitor to ask; may be repeated').argParser(collect).default([]);
+
+const collect = (value: string, all: readonly string[]): readonly string[] => [...all, value];
 
 /** Those named by flags, else by KERF_MONITORS, else all of the cluster. */
 export async function chosenMonitors(options: MonitorChoice, env: Io['env']): Promise<readonly Monitor[]> {

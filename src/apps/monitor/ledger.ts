@@ -3,6 +3,7 @@
 // us loses one. Told at /v1/ledger?since=MS&until=MS (epoch, both may be left out), and as counters per device.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { monotonicNs } from '../../adapters/clock.js';
 import { BookFile } from '../../adapters/usage/book-file.js';
 import type { Page, Routes } from '../../adapters/http/routes.js';
 import { readRegionHead, regionPath } from '../../adapters/region/region-file.js';
@@ -36,8 +37,8 @@ export function startLedger(context: Context): Part {
   const loop = startLoop({
     ...{ name: 'usage', pauseMs: LOOK_MS, clock, log },
     turn: async () => {
-      book.count(await look(context));
-      file.forgetBefore(clock.now() - options.usageRetentionDays * DAY_MS);
+      if (book.count(await look(context)) === 'closed')
+        file.forgetBefore(clock.now() - options.usageRetentionDays * DAY_MS);
     },
   });
   return {
@@ -85,16 +86,19 @@ class UsageBook {
     this.turn = page?.turn ?? 0;
   }
 
-  count(seen: Seen): void {
+  /** Whether a bucket was closed. */
+  count(seen: Seen): 'closed' | 'open' {
     const before = this.ledger;
     this.ledger = countUsage(before, seen);
     this.totals = addTotals(this.totals, before.bucket, this.ledger.bucket);
-    if (seen.atMs >= this.ledger.bucket.fromMs + BUCKET_MS) {
+    const isOver = seen.atMs >= this.ledger.bucket.fromMs + BUCKET_MS;
+    if (isOver) {
       this.file.close(this.ledger.bucket);
       this.ledger = nextBucket(this.ledger, seen.atMs);
     }
     this.turn += 1;
     this.file.writePage({ turn: this.turn, ledger: this.ledger });
+    return isOver ? 'closed' : 'open';
   }
 
   read(sinceMs: number, untilMs: number): readonly UsageBucket[] {
@@ -106,7 +110,8 @@ class UsageBook {
   }
 }
 
-const boot = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+/** It outlives no process. */
+const BOOT = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 
 async function look({ driver, plugin, options, clock }: Context): Promise<Seen> {
   const [{ slots }, devices] = await Promise.all([
@@ -119,8 +124,8 @@ async function look({ driver, plugin, options, clock }: Context): Promise<Seen> 
   const rows = await Promise.all(slots.map((slot) => slicesSeen(options.stateDir, slot)));
   return {
     atMs: clock.now(),
-    upNs: Number(process.hrtime.bigint()),
-    boot: boot(),
+    upNs: monotonicNs(),
+    boot: BOOT,
     devices,
     isPartial: driver.problem !== '',
     slices: rows.flat(),

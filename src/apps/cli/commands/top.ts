@@ -11,7 +11,7 @@ import { type Io, Misused } from '../io.js';
 import type { KubeOptions } from '../kube.js';
 import { live } from '../live.js';
 import { localFrame, type LocalLook } from '../local-frame.js';
-import { askAll, chosenMonitors, type Looks, whyNobody } from '../monitors.js';
+import { askAll, chosenMonitors, monitorOption, type Looks, whyNobody } from '../monitors.js';
 import { usageFrame, type UsageLook } from '../usage-frame.js';
 
 interface TopOptions extends KubeOptions {
@@ -49,12 +49,10 @@ export function addTop(program: Command, io: Io): void {
     .option('--once', 'one look, then end')
     .option('--json', 'one look as JSON, then end')
     .option('--interval <seconds>', 'time between looks', '2')
-    .option('--monitor <node=url>', 'a monitor to ask; may be repeated', collect, [])
+    .addOption(monitorOption())
     .addHelpText('after', EXAMPLES)
     .action(async (_options, command: Command) => top(command.optsWithGlobals<TopOptions>(), io));
 }
-
-const collect = (value: string, all: readonly string[]): readonly string[] => [...all, value];
 
 async function top(options: TopOptions, io: Io): Promise<void> {
   const intervalMs = readInterval(options.interval);

@@ -8,7 +8,7 @@ import { decodeBuckets } from '../../../wire/usage-book.js';
 import { momentOf } from '../duration.js';
 import { type Io, Misused, reasonOf } from '../io.js';
 import { openKube } from '../kube.js';
-import { askEach, chosenMonitors, type MonitorChoice, whyNobody } from '../monitors.js';
+import { askEach, chosenMonitors, type MonitorChoice, monitorOption, whyNobody } from '../monitors.js';
 import { policyOf } from '../policy-in-force.js';
 import { ledgerCsv, ledgerFrame, ledgerJson } from '../ledger-frame.js';
 
@@ -44,12 +44,10 @@ export function addUsage(program: Command, io: Io): void {
     .addOption(new Option('--json', 'all of it as JSON, in seconds').conflicts('csv'))
     .option('--csv', 'the rows as CSV, in seconds')
     .option('--policy <file>', 'prices of this policy document, instead of the cluster’s')
-    .option('--monitor <node=url>', 'a monitor to ask; may be repeated', collect, [])
+    .addOption(monitorOption())
     .addHelpText('after', EXAMPLES)
     .action(async (_options, command: Command) => usage(command.optsWithGlobals<UsageOptions>(), io));
 }
-
-const collect = (value: string, all: readonly string[]): readonly string[] => [...all, value];
 
 async function usage(options: UsageOptions, io: Io): Promise<void> {
   const now = Date.now();
