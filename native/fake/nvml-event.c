@@ -20,10 +20,6 @@ struct nvmlEventSet_st {
 
 static struct nvmlEventSet_st sets[SETS];
 
-#define CHECK_ARGUMENT(claim)                             \
-  do {                                                    \
-    if (!(claim)) return NVML_ERROR_INVALID_ARGUMENT;     \
-  } while (0)
 #define CHECK_INIT()                                      \
   do {                                                    \
     nvmlReturn_t checked = check_init();                  \

@@ -4,14 +4,6 @@
 
 #define INSTANCES_MAX 7u
 
-#define BEGIN(device)                                          \
-  struct nvml_inside in = nvml_inside(device);                 \
-  if (in.result != NVML_SUCCESS) return in.result
-#define CHECK_ARGUMENT(claim)                             \
-  do {                                                    \
-    if (!(claim)) return NVML_ERROR_INVALID_ARGUMENT;     \
-  } while (0)
-
 FAKE_EXPORT nvmlReturn_t nvmlDeviceGetMigMode(nvmlDevice_t device, unsigned int *current, unsigned int *pending) {
   BEGIN(device);
   CHECK_ARGUMENT(current != NULL && pending != NULL);

@@ -11,14 +11,6 @@
 #define SECOND_NS 1000000000ull
 #define BAR1_BYTES (64ull << 30)
 
-#define BEGIN(device)                                          \
-  struct nvml_inside in = nvml_inside(device);                 \
-  if (in.result != NVML_SUCCESS) return in.result
-#define CHECK_ARGUMENT(claim)                             \
-  do {                                                    \
-    if (!(claim)) return NVML_ERROR_INVALID_ARGUMENT;     \
-  } while (0)
-
 /* Rows of a list: the next one's place is filled while there is room, and all are counted. */
 struct list {
   unsigned char *rows;

@@ -50,10 +50,6 @@ int nvml_index(nvmlDevice_t device) { return is_device(device) ? (int)(device - 
     hang_while_told();                                                               \
     if (__atomic_load_n(&users, __ATOMIC_ACQUIRE) == 0) return NVML_ERROR_UNINITIALIZED; \
   } while (0)
-#define CHECK_ARGUMENT(claim)                             \
-  do {                                                    \
-    if (!(claim)) return NVML_ERROR_INVALID_ARGUMENT;     \
-  } while (0)
 #define CHECK_DEVICE(handle)                                                              \
   do {                                                                                    \
     CHECK_INIT();                                                                         \

@@ -23,4 +23,13 @@ nvmlDevice_t nvml_instance(const struct fake_gpu *gpu, uint32_t number);
 int nvml_index(nvmlDevice_t device);
 bool nvml_is_lost(const struct fake_gpu *gpu);
 
+/* Guards, first in a call. */
+#define CHECK_ARGUMENT(claim)                             \
+  do {                                                    \
+    if (!(claim)) return NVML_ERROR_INVALID_ARGUMENT;     \
+  } while (0)
+#define BEGIN(device)                                          \
+  struct nvml_inside in = nvml_inside(device);                 \
+  if (in.result != NVML_SUCCESS) return in.result
+
 #endif
